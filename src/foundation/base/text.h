@@ -11,7 +11,10 @@ namespace masu {
 
 inline void append(std::string& out, std::string_view text) { out += text; }
 inline void append(std::string& out, char c) { out += c; }
-inline void append(std::string& out, bool b) { out += b ? "true" : "false"; }
+template <std::same_as<bool> B>  // a template, or a literal would rather turn into bool than into a view
+void append(std::string& out, B b) {
+  out += b ? "true" : "false";
+}
 template <std::integral I>
   requires(!std::same_as<I, char> && !std::same_as<I, bool>)
 void append(std::string& out, I number) {

@@ -105,7 +105,7 @@ Status make_directories(const std::filesystem::path& path, int mode) {
 
 namespace {
 
-Status remove_tree(int parent, const std::string& name, const std::filesystem::path& whole, dev_t device) {
+Status remove_entry(int parent, const std::string& name, const std::filesystem::path& whole, dev_t device) {
   struct stat info {};
   if (::fstatat(parent, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0)
     return errno == ENOENT ? Status{} : Status{errno_error("removing", whole)};
@@ -116,7 +116,7 @@ Status remove_tree(int parent, const std::string& name, const std::filesystem::p
     for (const auto& entry : std::filesystem::directory_iterator(whole, ignored)) {
       const FileDescriptor directory(::openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
       if (!directory.valid()) return errno_error("removing", whole);
-      TRY_OK(remove_tree(directory.get(), entry.path().filename().native(), entry.path(), device));
+      TRY_OK(remove_entry(directory.get(), entry.path().filename().native(), entry.path(), device));
     }
   }
   if (::unlinkat(parent, name.c_str(), S_ISDIR(info.st_mode) ? AT_REMOVEDIR : 0) != 0 && errno != ENOENT)
@@ -126,10 +126,10 @@ Status remove_tree(int parent, const std::string& name, const std::filesystem::p
 
 }  // namespace
 
-Status remove_all(const std::filesystem::path& path) {
+Status remove_tree(const std::filesystem::path& path) {
   struct stat info {};
   if (::lstat(path.c_str(), &info) != 0) return errno == ENOENT ? Status{} : Status{errno_error("removing", path)};
-  return remove_tree(AT_FDCWD, path.native(), path, info.st_dev);
+  return remove_entry(AT_FDCWD, path.native(), path, info.st_dev);
 }
 
 Result<FileDescriptor> unlinked_file(const std::filesystem::path& directory) {
@@ -149,6 +149,6 @@ TemporaryDirectory::TemporaryDirectory() {
   path_ = pattern;
 }
 
-TemporaryDirectory::~TemporaryDirectory() { static_cast<void>(remove_all(path_)); }
+TemporaryDirectory::~TemporaryDirectory() { static_cast<void>(remove_tree(path_)); }
 
 }  // namespace masu

@@ -36,7 +36,7 @@ Status append_file(const std::filesystem::path& path, std::string_view content);
 /// Makes the directory and its parents; an existing one is success.
 Status make_directories(const std::filesystem::path& path, int mode = 0755);
 /// Removes a tree without following links and without crossing mounts; an absent one is success.
-Status remove_all(const std::filesystem::path& path);
+Status remove_tree(const std::filesystem::path& path);
 /// An unlinked file in `directory` (default: TMPDIR or /tmp), gone with its descriptor.
 Result<FileDescriptor> unlinked_file(const std::filesystem::path& directory = {});
 /// Writes all bytes to a descriptor, going on after short writes and EINTR.

@@ -146,8 +146,12 @@ struct Subscription {
 struct Relay {
   std::string address;  // "unix:/path/agent.sock" or "127.0.0.1:8080"
   Request request;      // as it is to be sent there
+  /// What to answer if there is no answer from there; a plain 502 if not set.
+  std::function<Reply(const Error&)> failed = {};
 };
 
+/// A fifth kind, an answer that takes the connection over (WebSocket), would be one more alternative here and one more
+/// `send` in net/server.cc.
 using Answer = std::variant<Reply, FileReply, Subscription, Relay>;
 /// Runs on a worker thread, may block on disk, never on another handler.
 using Handler = std::function<Answer(const Request&)>;

@@ -1,0 +1,26 @@
+#include "masu-run/storage.h"
+
+#include "base/text.h"
+
+namespace masu::runner {
+
+std::map<std::string, std::string> storage_environment(std::string_view hub, std::string_view token, std::string_view token_file,
+                                                       const std::map<std::string, std::string>& present) {
+  std::map<std::string, std::string> out;
+  while (!hub.empty() && hub.back() == '/') hub.remove_suffix(1);
+  token = trim(token);
+  if (hub.empty() || token.empty()) return out;
+  // Clients become anonymous when they see an emulator, but keep a path prefix: so the credential travels in it.
+  const std::string base = cat(hub, "/t/", token);
+  out["STORAGE_EMULATOR_HOST"] = base;
+  out["CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE"] = cat(base, "/storage/v1/");
+  out["CLOUDSDK_AUTH_ACCESS_TOKEN_FILE"] = std::string(token_file);
+  // The client library asks for a project name even where it means nothing.
+  out["GOOGLE_CLOUD_PROJECT"] = "masu";
+  // pods/namespaces have no metadata server; without this the libraries look for one for seconds.
+  out["NO_GCE_CHECK"] = "true";
+  for (const auto& [name, value] : present) out.erase(name);
+  return out;
+}
+
+}  // namespace masu::runner

@@ -1,0 +1,1 @@
+"""A trainer package as one writes it for Google Cloud AI Platform."""

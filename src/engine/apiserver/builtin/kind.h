@@ -80,10 +80,20 @@ Status check_types(const Kind& kind, const Value& object);
 /// Fills defaults (imagePullPolicy, restartPolicy, port protocol, ...). Idempotent. `object` holds known fields only.
 void apply_defaults(const Kind& kind, Value& object);
 
-/// What the server itself decides before a create is validated and stored: status reset to its first state (phase
-/// Pending, Namespace's finalizer and label, Secret's stringData folded into data ...). Metadata of the server (uid,
-/// creationTimestamp, generation) is the caller's.
+/// What the server itself decides after defaults and before a create is validated and stored: status reset to its first
+/// state (phase Pending ...), Namespace's finalizer, Secret's stringData folded into data, a Job's selector and labels.
+/// Metadata of the server (uid, creationTimestamp, generation) is the caller's; uid and namespace are set before this.
 void prepare_create(const Kind& kind, Value& object);
+/// The pod's part that needs other objects: account, its token volume, tolerations, priority. To be called on create
+/// before prepare_create. `account`: the ServiceAccount that pod_account names, null if there is none (denied).
+/// `priority_class`: the PriorityClass that spec.priorityClassName names (the global default without a name), or null.
+Status admit_pod(Value& pod, const Value* account, const Value* priority_class);
+/// spec.serviceAccountName, or "default".
+std::string pod_account(const Value& pod);
+/// A claim that names no class gets the default one. Null: there is none.
+void admit_claim(Value& claim, const Value* default_class);
+/// True if the StorageClass is marked as the default.
+bool is_default_class(const Value& storage_class);
 /// The same for an update: keeps what this path may not change. `subresource` is "" or "status": with status only
 /// `status` (and what metadata a status write may change) is taken from `object`, without it `status` is kept.
 void prepare_update(const Kind& kind, std::string_view subresource, Value& object, const Value& old);

@@ -19,7 +19,7 @@ struct Quantity {
   static Result<Quantity> from(const Value& value);
   /// Whole units, rounded up.
   std::int64_t units() const { return milli >= 0 ? (milli + 999) / 1000 : milli / 1000; }
-  /// Canonical text: "500m", "2", "1536Mi" kept in binary units if `binary` and divisible.
+  /// Upstream's canonical text: "500m", "2", "1k"; with `binary` in powers of 1024 as far as divisible ("1536Mi").
   std::string text(bool binary = false) const;
   auto operator<=>(const Quantity&) const = default;
 };

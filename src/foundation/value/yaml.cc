@@ -15,8 +15,8 @@
 namespace masu {
 namespace {
 
-// Aliases may multiply a small text into a huge tree; nobody's manifest comes near this.
-constexpr std::size_t most_nodes = 2'000'000;
+// A node needs at least a byte of text; beyond that only aliases make nodes, and nobody's manifest makes so many.
+constexpr std::size_t most_alias_nodes = 100'000;
 constexpr int most_depth = 500;
 
 /// What the parser saw, before aliases, merge keys and scalars are resolved.
@@ -109,10 +109,10 @@ class NodeBuilder final : public YAML::EventHandler {
 /// Turns nodes into values, paths and duplicates.
 class Resolver {
  public:
-  explicit Resolver(YamlDocument& document) : document_(document) {}
+  Resolver(YamlDocument& document, std::size_t most_nodes) : document_(document), most_nodes_(most_nodes) {}
 
   Result<Value> resolve(const Node& node, const std::string& path, int depth = 0) {
-    if (++nodes_ > most_nodes) return malformed(node.place, "aliases make this document too large");
+    if (++nodes_ > most_nodes_) return malformed(node.place, "aliases make this document too large");
     if (depth > most_depth) return malformed(node.place, "nested too deeply");
     document_.places[path] = node.place;
     switch (node.kind) {
@@ -168,7 +168,7 @@ class Resolver {
 
   /// `fill`: a merged map, whose members do not replace those that are there.
   Status read_map(const Node& node, const std::string& path, int depth, Object& members, bool fill) {
-    if (++nodes_ > most_nodes) return malformed(node.place, "aliases make this document too large");
+    if (++nodes_ > most_nodes_) return malformed(node.place, "aliases make this document too large");
     std::vector<const Node*> merged;
     std::map<std::string, bool, std::less<>> seen;
     for (std::size_t i = 0; i + 1 < node.children.size(); i += 2) {
@@ -209,6 +209,7 @@ class Resolver {
   }
 
   YamlDocument& document_;
+  std::size_t most_nodes_;
   std::size_t nodes_ = 0;
 };
 
@@ -238,7 +239,7 @@ Result<std::vector<YamlDocument>> read_documents(std::string_view text) {
       const NodePtr root = builder.take();
       if (root == nullptr) continue;
       YamlDocument document;
-      Resolver resolver(document);
+      Resolver resolver(document, text.size() + most_alias_nodes);
       TRY(document.value, resolver.resolve(*root, ""));
       if (!document.value.is_null()) documents.push_back(std::move(document));
     }

@@ -48,10 +48,10 @@ std::string double_quoted(std::string_view text) {
       out += hex[byte >> 4];
       out += hex[byte & 15];
     } else if (text.substr(i).starts_with("\xC2\x85")) {
-      out += "\\N";
+      out += "\\u0085";
       ++i;
     } else if (text.substr(i).starts_with("\xE2\x80\xA8") || text.substr(i).starts_with("\xE2\x80\xA9")) {
-      out += text[i + 2] == '\xA8' ? "\\L" : "\\P";
+      out += text[i + 2] == '\xA8' ? "\\u2028" : "\\u2029";
       i += 2;
     } else if (text.substr(i).starts_with("\xEF\xBB\xBF")) {
       out += "\\uFEFF";

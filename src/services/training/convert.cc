@@ -132,7 +132,7 @@ void annotate_scales(const std::vector<Parameter>& parameters, Value& metadata, 
     const Parameter& parameter = parameters[i];
     const bool on_list = parameter.type == ParameterType::discrete && parameter.scale != Scale::none && parameter.scale != Scale::linear;
     if (parameter.scale != Scale::reverse_log && !on_list) continue;
-    scales[parameter.name] = Value(scale_name(parameter.scale));
+    scales[parameter.name] = Value(parameter.scale == Scale::log ? "log" : "reverseLog");
     findings.note(cat("trainingInput.hyperparameters.params[", i, "].scaleType"),
                   cat(scale_name(parameter.scale), on_list ? " on a DISCRETE parameter" : "", " has no word in Katib: masu's own tuning uses it, a stock Katib draws uniformly"));
   }
@@ -166,6 +166,7 @@ Value collector_spec(Collector collector) {
 
 Value trial_template(const JobSpec& job, JobKind kind, Value object) {
   const bool plain = kind == JobKind::job;
+  object["metadata"]["annotations"][annotations::trial_id] = Value(trial_id_parameter);
   const auto condition = [](std::string_view type) { return cat("status.conditions.#(type==\"", type, "\")#|#(status==\"True\")#"); };
   Value parameters{Array{}};
   for (const Parameter& parameter : job.input.hyperparameters->parameters)
@@ -190,9 +191,8 @@ Value experiment(const JobSpec& job, JobKind kind, Value object, Findings& findi
     findings.note(cat(path, ".maxTrials"), cat("the grid has only ", trials, " cells: ", trials, " trials"));
   }
   Value metadata = metadata_of(job, job.name);
-  metadata["annotations"][annotations::trial_id] = Value(trial_id_parameter);
   annotate_scales(tuning.parameters, metadata, findings);
-  if (!job.resume_experiment.empty()) metadata["annotations"][annotations::resume] = Value(job.resume_experiment);
+  if (!job.previous_observations.as_array().empty()) metadata["annotations"][annotations::previous] = Value(to_json(job.previous_observations));
 
   Value parameters{Array{}};
   for (const Parameter& parameter : tuning.parameters) parameters.push_back(parameter_object(parameter));

@@ -25,12 +25,12 @@ Result<JobKind> job_kind(const JobSpec& job, Findings& findings);
 
 /// Annotations that masu's tuning reads and a stock Katib ignores.
 namespace annotations {
-/// Which trial parameter stands for the trial's number (1, 2, ...) instead of what its reference says.
+/// On the trial template: which trial parameter stands for the trial's number (1, 2, ...) instead of its name.
 inline constexpr std::string_view trial_id = "masu.dev/trial-id-parameter";
-/// JSON {"parameter": "UNIT_REVERSE_LOG_SCALE"}: scales that Katib has no word for.
-inline constexpr std::string_view scales = "masu.dev/scales";
-/// The Experiment whose finished trials seed this one.
-inline constexpr std::string_view resume = "masu.dev/resume-previous";
+/// JSON {"parameter": "log" | "reverseLog"}: scales that Katib has no word for.
+inline constexpr std::string_view scales = "masu.dev/parameter-scales";
+/// JSON [{"assignments": {"lr": "0.1"}, "value": "0.93"}]: an earlier search that seeds this one.
+inline constexpr std::string_view previous = "masu.dev/previous-observations";
 }  // namespace annotations
 
 /// Labels of the job that are valid Kubernetes labels.

@@ -181,7 +181,7 @@ TEST(Convert, KatibsRules) {
       "{parameterName: b, type: DOUBLE, minValue: 1, maxValue: 3, scaleType: UNIT_LOG_SCALE}]");
   const Value& spec = scales.objects.back()["spec"];
   EXPECT_EQ(spec["parameters"][1].at("feasibleSpace", "distribution"), Value("logUniform"));
-  EXPECT_EQ(scales.objects.back().at("metadata", "annotations")[annotations::scales], Value("{\"a\":\"UNIT_REVERSE_LOG_SCALE\"}"));
+  EXPECT_EQ(scales.objects.back().at("metadata", "annotations")[annotations::scales], Value("{\"a\":\"reverseLog\"}"));
   EXPECT_FALSE(spec.contains("maxFailedTrialCount")) << "Katib refuses more failures than trials";
   EXPECT_EQ(spec.at("earlyStopping", "algorithmName"), Value("medianstop"));
   EXPECT_EQ(spec.at("objective", "metricStrategies")[0]["value"], Value("latest"));

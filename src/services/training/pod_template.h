@@ -41,7 +41,7 @@ struct JobSpec {
   std::string slice;  // a MIG profile for each replica's accelerator: 1g.10gb
   std::map<std::string, std::string> node_selector;
   std::optional<Collector> collector;  // no value: automatic for a tuning job, none for others
-  std::string resume_experiment;       // object name of the earlier job
+  Value previous_observations;         // of the job that this one resumes: [{assignments, value}]
 };
 
 struct PodRequest {

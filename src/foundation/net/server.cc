@@ -77,6 +77,14 @@ struct Channel {
     socket.close(ignored);
   }
 
+  /// For a peer that does not move: what waits to be sent is given up, so that the kernel's memory is free at once.
+  void abort() {
+    ErrorCode ignored;
+    const asio::socket_base::linger at_once(true, 0);
+    socket.set_option(at_once, ignored);
+    socket.close(ignored);
+  }
+
   Task<std::size_t> read_some(asio::mutable_buffer into, ErrorCode& ec) {
     auto token = asio::redirect_error(use_task, ec);
     if (tls) {
@@ -185,8 +193,8 @@ struct Connection {
     if (upstream) upstream->kill();
   }
   void sweep() {
-    if (channel.deadline.expired()) channel.kill();
-    if (upstream && upstream->deadline.expired()) upstream->kill();
+    if (channel.deadline.expired()) channel.abort();
+    if (upstream && upstream->deadline.expired()) upstream->abort();
   }
 };
 using Shared = std::shared_ptr<Connection>;
@@ -868,7 +876,8 @@ void Server::Impl::begin_stop(Duration grace) {
   stop_deadline = Deadline::after(grace);
   for (const auto& place : places) {
     ErrorCode ignored;
-    place->descriptor->cancel(ignored);
+    place->descriptor->close(ignored);
+    place->listening.fd.reset();  // both: else the kernel would go on accepting on our behalf
     place->pause->cancel();
   }
   for (Connection* c : connections) {

@@ -59,7 +59,7 @@ void summarise_trials(Round& round) {
   const Trial* best = nullptr;
   double best_value = 0;
   std::vector<const Trial*> in_order;
-  for (const Trial& trial : round.world.trials) in_order.push_back(&trial);
+  for (const auto& trial : round.world.trials) in_order.push_back(trial.get());
   std::sort(in_order.begin(), in_order.end(), [](const Trial* a, const Trial* b) { return name_before(a->meta.name, b->meta.name); });
   for (const Trial* trial : in_order) {
     switch (bucket_of(*trial)) {
@@ -105,9 +105,9 @@ void judge_completion(Round& round) {
 /// their old names and parameters when there is room.
 void remove_surplus(Round& round, std::size_t surplus) {
   std::vector<const Trial*> candidates;
-  for (const Trial& trial : round.world.trials) {
-    const Bucket bucket = bucket_of(trial);
-    if ((bucket == Bucket::pending || bucket == Bucket::running) && !trial.meta.deleted) candidates.push_back(&trial);
+  for (const auto& trial : round.world.trials) {
+    const Bucket bucket = bucket_of(*trial);
+    if ((bucket == Bucket::pending || bucket == Bucket::running) && !trial->meta.deleted) candidates.push_back(trial.get());
   }
   std::sort(candidates.begin(), candidates.end(), [](const Trial* a, const Trial* b) {
     const bool a_pending = bucket_of(*a) == Bucket::pending, b_pending = bucket_of(*b) == Bucket::pending;
@@ -176,7 +176,7 @@ bool search_ended(const Suggestion& suggestion) {
 void add_trials(Round& round, std::size_t wanted) {
   const auto& suggestion = round.world.suggestion;
   std::set<std::string_view> existing;
-  for (const Trial& trial : round.world.trials) existing.insert(trial.meta.name);
+  for (const auto& trial : round.world.trials) existing.insert(trial->meta.name);
   std::size_t started = 0;
   if (suggestion && !suggestion->meta.deleted) {
     for (const TrialAssignment& assignment : suggestion->status.assignments) {

@@ -7,7 +7,7 @@
 /// Katib's order and words (spec katib 10), with its accidents corrected: never more assignments than maxTrialCount,
 /// a search space that is used up ends the search, only finished trials can be best.
 
-#include <functional>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -18,7 +18,7 @@ namespace masu::tuning {
 
 struct ExperimentWorld {
   Experiment experiment;
-  std::vector<Trial> trials;             // those with the experiment's label, in its namespace
+  std::vector<std::shared_ptr<const Trial>> trials;  // those it controls
   std::optional<Suggestion> suggestion;  // of the experiment's name
   std::optional<std::string> template_text;  // the ConfigMap's template, if the experiment names one
   std::optional<Error> template_error;       // why it cannot be had

@@ -47,7 +47,7 @@ struct Story {
 
 Story story_of(const SuggestionWorld& world, const optimise::Space& space, std::vector<optimise::Observed> previous) {
   std::map<std::string_view, const Trial*> trials;
-  for (const Trial& trial : world.trials) trials[trial.meta.name] = &trial;
+  for (const auto& trial : world.trials) trials[trial->meta.name] = trial.get();
   Story out{std::move(previous), {}};
   for (const TrialAssignment& assignment : world.suggestion.status.assignments) {
     auto point = point_of(space, assignment.parameters);
@@ -74,7 +74,7 @@ int last_number(const SuggestionWorld& world) {
     if (name.find_first_not_of("0123456789") == std::string_view::npos) last = std::max(last, read_number(name).value_or(0));
   };
   for (const TrialAssignment& assignment : world.suggestion.status.assignments) look(assignment.name);
-  for (const Trial& trial : world.trials) look(trial.meta.name);
+  for (const auto& trial : world.trials) look(trial->meta.name);
   return std::max(static_cast<int>(last), world.suggestion.status.count);
 }
 

@@ -11,7 +11,7 @@ namespace masu::tuning {
 struct SuggestionWorld {
   Suggestion suggestion;
   std::optional<Experiment> experiment;  // of the same name
-  std::vector<Trial> trials;             // the experiment's
+  std::vector<std::shared_ptr<const Trial>> trials;  // the experiment's
   Instant now;
 };
 

@@ -73,7 +73,12 @@ std::string trial_number(const std::string& trial) {
 Result<Values> values_of(const Value& manifest, const std::vector<TrialParameter>& parameters, const std::vector<Assignment>& assignments, const kube::Key& trial) {
   Values out;
   std::size_t used = 0;
+  const std::string_view id_parameter = manifest.at("metadata", "annotations", trial_id_annotation).as_string();
   for (const TrialParameter& p : parameters) {
+    if (!id_parameter.empty() && p.name == id_parameter && p.reference == "${trialSpec.Name}") {
+      out[p.name] = trial_id(trial.name);
+      continue;
+    }
     if (is_trial_metadata(p.reference)) {
       TRY(out[p.name], metadata_value(p.reference, manifest, trial));
       // A template may name one parameter that stands for the trial's number where its name ends in one (names of ours do).
@@ -105,6 +110,13 @@ Result<Value> named(Value run, const kube::Key& trial) {
 
 bool is_trial_metadata(std::string_view reference) {
   return reference.starts_with("${trialSpec.") && reference.ends_with("}") && reference.size() > 13;
+}
+
+std::string trial_id(std::string_view trial_name) {
+  const std::size_t dash = trial_name.rfind('-');
+  const std::string_view digits = dash == std::string_view::npos ? std::string_view{} : trial_name.substr(dash + 1);
+  const bool number = !digits.empty() && digits.find_first_not_of("0123456789") == std::string_view::npos;
+  return std::string(number ? digits : trial_name);
 }
 
 std::vector<std::string> unknown_placeholders(std::string_view text, const std::vector<TrialParameter>& parameters) {

@@ -17,6 +17,11 @@ struct TrialParameter;
 /// `${trialSpec.Name}`, `.Namespace`, `.Kind`, `.APIVersion`, `.Labels[key]`, `.Annotations[key]`.
 bool is_trial_metadata(std::string_view reference);
 
+/// On the template's metadata: the name of the trial parameter that stands for the trial's number (1, 2, ...).
+inline constexpr std::string_view trial_id_annotation = "masu.dev/trial-id-parameter";
+/// "digits-3" -> "3"; a name without a number is its own id.
+std::string trial_id(std::string_view trial_name);
+
 /// Placeholders `${trialParameters.x}` in the text that no trial parameter fills.
 std::vector<std::string> unknown_placeholders(std::string_view text, const std::vector<TrialParameter>& parameters);
 

@@ -18,7 +18,7 @@ int env_command(const Words& args);
 int user_command(const Words& args);
 int doctor_command(const Words& args);      // doctor.cc
 int image_command(const Words& args);       // image_command.cc
-int storage_command(const Words& args);     // storage_command.cc: ls, cp, cat, rm, mb on buckets
+int storage_command(const Words& args);     // storage_command.cc: ls, cp, cat, rm in buckets
 int node_command(const Words& args);        // node_command.cc: the node agent
 int controller_command(const Words& args);  // controller_command.cc: the services against any Kubernetes
 int job_setup_command(const Words& args);   // in a training pod: fetches packages

@@ -6,8 +6,8 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <functional>
 
+#include "apiserver/authenticate.h"
 #include "base/text.h"
 #include "crypto/base64.h"
 #include "crypto/random.h"
@@ -20,14 +20,6 @@ namespace {
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
   return value != nullptr ? value : "";
-}
-
-/// Reads a file, or makes its content and writes it (0600).
-Result<std::string> load_or_write(const std::filesystem::path& path, const std::function<Result<std::string>()>& make) {
-  if (auto there = read_file(path); there.ok() || there.error().code != Code::not_found) return there;
-  TRY(std::string content, make());
-  TRY_OK(write_file(path, content, 0600));
-  return content;
 }
 
 }  // namespace
@@ -105,31 +97,22 @@ Result<Identity> Identity::load_or_make(const DataFolder& folder, const std::str
   request.now = now;
   TRY(auto server, crypto::make_server_certificate(out.authority, request));  // fresh at each start: costs a millisecond
   out.server = std::move(server);
-  TRY(auto signing_key, load_or_write(pki / "service-account.key", []() -> Result<std::string> {
-        TRY(const auto signing, crypto::SigningKey::generate(crypto::JwtAlgorithm::es256));
-        return signing.pem();
-      }));
-  out.service_account_key_pem = std::move(signing_key);
   return out;
 }
 
 Result<std::vector<Person>> load_people(const DataFolder& folder) {
   std::vector<Person> out;
-  auto text = read_file(folder.users() / "people.json");
+  auto text = read_file(folder.api() / "tokens.csv");
   if (!text.ok() && text.error().code == Code::not_found) return out;
   TRY(const std::string content, std::move(text));
-  TRY(const Value list, parse_json(content).context("reading people.json"));
-  for (const Value& item : list.as_array()) {
-    Person person{std::string(item["name"].as_string()), {}, std::string(item["token"].as_string())};
-    for (const Value& group : item["groups"].as_array()) person.groups.emplace_back(group.as_string());
-    out.push_back(std::move(person));
-  }
+  TRY(const auto tokens, apiserver::parse_token_file(content).context("reading tokens.csv"));
+  for (const apiserver::StaticToken& token : tokens) out.push_back({token.identity.name, token.identity.groups, token.token});
   return out;
 }
 
 Result<Person> add_person(const DataFolder& folder, const std::string& name, const std::vector<std::string>& groups) {
-  if (name.empty() || name.find_first_of(":/ \t\n") != std::string::npos || name.starts_with("system"))
-    return Error{Code::invalid, cat("user name ", quote(name), " must not be empty, begin with \"system\", or contain blanks, ':' or '/'")};
+  if (name.empty() || name.find_first_of(":/,\"# \t\n") != std::string::npos || name.starts_with("system"))
+    return Error{Code::invalid, cat("user name ", quote(name), " must not be empty, begin with \"system\", or contain blanks, quotes, '#', ',', ':' or '/'")};
   TRY(std::vector<Person> people, load_people(folder));
   auto found = std::find_if(people.begin(), people.end(), [&](const Person& person) { return person.name == name; });
   if (found == people.end()) {
@@ -138,10 +121,9 @@ Result<Person> add_person(const DataFolder& folder, const std::string& name, con
   }
   for (const std::string& group : groups)
     if (std::find(found->groups.begin(), found->groups.end(), group) == found->groups.end()) found->groups.push_back(group);
-  Value list = Value::array({});
-  for (const Person& person : people)
-    list.push_back(Value::object({{"name", person.name}, {"groups", Value::strings(person.groups)}, {"token", person.token}}));
-  TRY_OK(write_file(folder.users() / "people.json", to_json_pretty(list), 0600));
+  std::string file = "# token,user,uid,\"groups\"\n";
+  for (const Person& person : people) file += cat(person.token, ",", person.name, ",", person.name, ",\"", join(person.groups, ","), "\"\n");
+  TRY_OK(write_file(folder.api() / "tokens.csv", file, 0600));
   return *found;
 }
 

@@ -59,11 +59,11 @@ Result<std::optional<Instance>> running_instance(const DataFolder& folder);
 struct Identity {
   crypto::KeyPair authority;
   crypto::KeyPair server;                   // for the API's address, localhost and kubernetes.default.svc
-  std::string service_account_key_pem;      // signs tokens of service accounts
   static Result<Identity> load_or_make(const DataFolder& folder, const std::string& host, Instant now);
 };
 
-/// A person with one token that is good for all doors.
+/// A person with one token that is good for all doors. Kept in the API server's token file (`api/tokens.csv`), which the
+/// server reads again when it changes.
 struct Person {
   std::string name;
   std::vector<std::string> groups;

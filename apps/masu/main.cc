@@ -25,7 +25,7 @@ constexpr CommandEntry commands[] = {
     {"user", user_command, "add a person: user add NAME [--group G]"},
     {"doctor", doctor_command, "what this machine can and cannot do, and what to install"},
     {"image", image_command, "container images: image build|import|ls|rm"},
-    {"storage", storage_command, "buckets and objects: storage ls|cp|cat|rm|mb"},
+    {"storage", storage_command, "objects in buckets: storage ls|cp|cat|rm"},
     {"controller", controller_command, "run masu's services against any Kubernetes: --kubeconfig FILE"},
     {"node", node_command, ""},
     {"job-setup", job_setup_command, ""},

@@ -63,7 +63,7 @@ std::optional<Probe> probe(const Value& value) {
   return out;
 }
 
-SecurityContext security(const Value& value, const SecurityContext& outer) {
+SecurityContext decode_security(const Value& value, const SecurityContext& outer) {
   SecurityContext out = outer;
   if (value["runAsUser"].is_integer()) out.user = value["runAsUser"].as_integer();
   if (value["runAsGroup"].is_integer()) out.group = value["runAsGroup"].as_integer();
@@ -76,7 +76,7 @@ SecurityContext security(const Value& value, const SecurityContext& outer) {
   return out;
 }
 
-Container container(const Value& value, const SecurityContext& outer, bool init) {
+Container decode_container(const Value& value, const SecurityContext& outer, bool init) {
   Container out;
   out.name = text(value["name"]);
   out.image = text(value["image"]);
@@ -108,7 +108,7 @@ Container container(const Value& value, const SecurityContext& outer, bool init)
     out.pre_stop = Handler{.command = texts(hook["exec"]["command"]), .sleep_s = std::nullopt};
     if (hook["sleep"]["seconds"].is_integer()) out.pre_stop->sleep_s = static_cast<int>(hook["sleep"]["seconds"].as_integer());
   }
-  out.security = security(value["securityContext"], outer);
+  out.security = decode_security(value["securityContext"], outer);
   out.termination_path = value["terminationMessagePath"].as_string("/dev/termination-log");
   out.termination_policy = value["terminationMessagePolicy"].as_string("File");
   out.sidecar = init && value["restartPolicy"].as_string() == "Always";
@@ -169,7 +169,7 @@ VolumeSource source(const Value& value) {
   return out;
 }
 
-Volume volume(const Value& value) {
+Volume decode_volume(const Value& value) {
   Volume out{.name = text(value["name"]), .sources = {}};
   const Value& projected = value["projected"];
   out.projected = projected.is_object();
@@ -218,12 +218,12 @@ Result<Pod> Pod::decode(const Value& object) {
   pod.automount_token = spec["automountServiceAccountToken"].as_bool(true);
   pod.set_hostname_as_fqdn = spec["setHostnameAsFQDN"].as_bool();
   for (const Value& alias : spec["hostAliases"].as_array()) pod.host_aliases.emplace_back(text(alias["ip"]), texts(alias["hostnames"]));
-  pod.security = security(spec["securityContext"], {});
+  pod.security = decode_security(spec["securityContext"], {});
   if (spec["securityContext"]["fsGroup"].is_integer()) pod.fs_group = spec["securityContext"]["fsGroup"].as_integer();
   for (const Value& secret : spec["imagePullSecrets"].as_array()) pod.pull_secrets.push_back(text(secret["name"]));
-  for (const Value& entry : spec["containers"].as_array()) pod.containers.push_back(container(entry, pod.security, false));
-  for (const Value& entry : spec["initContainers"].as_array()) pod.init_containers.push_back(container(entry, pod.security, true));
-  for (const Value& entry : spec["volumes"].as_array()) pod.volumes.push_back(volume(entry));
+  for (const Value& entry : spec["containers"].as_array()) pod.containers.push_back(decode_container(entry, pod.security, false));
+  for (const Value& entry : spec["initContainers"].as_array()) pod.init_containers.push_back(decode_container(entry, pod.security, true));
+  for (const Value& entry : spec["volumes"].as_array()) pod.volumes.push_back(decode_volume(entry));
   pod.status = object["status"];
   return pod;
 }

@@ -90,7 +90,7 @@ class Round {
 
   void read_spec() {
     Findings findings(world_.job.strict ? Dialect::strict : Dialect::lenient);
-    auto spec = job_spec(world_.job, world_.project, world_.previous, findings);
+    auto spec = job_spec(world_.job, world_.project, world_.previous.get(), findings);
     if (spec.ok()) {
       spec_ = std::move(*spec);
       auto converted = convert(*spec_, world_.site, findings);

@@ -8,6 +8,7 @@
 /// A state only advances. Final states never change; endTime comes with them, and only when the last line of the logs is
 /// archived, because its presence is what ends log streaming (JOB-2).
 
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -51,7 +52,7 @@ struct World {
   std::vector<TrialView> trials;
   std::vector<kinds::Pod> pods;               // labelled with the job
   std::int64_t queued_before = 0;             // jobs that are QUEUED and older
-  const TrainingJob* previous = nullptr;      // resumePreviousJobId, if there is such a job
+  std::shared_ptr<const TrainingJob> previous;  // resumePreviousJobId, if there is such a job
   bool logs_complete = true;                  // all that its pods said is archived
   std::vector<std::string> last_lines;        // of the failed replica
   Instant now;

@@ -261,9 +261,9 @@ TEST(TrainingJob, AnEarlierSearchSeedsThisOne) {
   EXPECT_THAT(sim.world.job.status.error_message, HasSubstr("there is no job \"old\""));
   Sim again(tuned_yaml);
   again.world.job.raw["hyperparameters"] = Value::object({{"maxTrials", 3}, {"resumePreviousJobId", "old"}});
-  again.world.previous = &earlier.world.job;
+  again.world.previous = std::make_shared<TrainingJob>(earlier.world.job);
   Findings findings;
-  const auto spec = job_spec(again.world.job, "ml", again.world.previous, findings);
+  const auto spec = job_spec(again.world.job, "ml", again.world.previous.get(), findings);
   ASSERT_TRUE(spec.ok()) << spec.error().message;
   EXPECT_EQ(spec->input.hyperparameters->metric, "accuracy");
   EXPECT_EQ(spec->previous_observations, Value::array({Value::object({{"assignments", Value::object({{"x", "0.5"}})}, {"value", "0.9"}})}));

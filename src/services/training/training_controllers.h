@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "controller/action.h"
 #include "controller/controller.h"
 #include "kube/informer.h"
 #include "training/site.h"

@@ -62,62 +62,64 @@ Status send(ClientSocket& socket, const Endpoint& endpoint, const Request& reque
   return {};
 }
 
-/// How an answer is to be received.
-struct Receiver {
-  Client::Sink sink;  // bodies of 2xx; empty: into the reply
-  std::size_t bytes_max = 0;
-  Deadline deadline;
-  Duration idle = 0s;  // 0: none
-  Deadline next() const { return idle > 0s ? deadline.at_most(idle) : deadline; }
-};
+/// The answer to one request as it comes in.
+class Incoming {
+ public:
+  Incoming(const Request& request, std::unique_ptr<ClientSocket> socket) : head_only_(request.method == "HEAD"), socket_(std::move(socket)) { renew(); }
 
-struct Received {
-  Reply reply;
-  bool reusable = false;
-};
-
-Result<Received> receive(ClientSocket& socket, const Request& request, const Receiver& how, const StopSignal& stop, bool& heard) {
-  auto parser = std::make_unique<MessageParser>(MessageParser::Kind::response, head_bytes_max);
-  if (request.method == "HEAD") parser->expect_no_body();
-  std::string input, buffer(piece_bytes, '\0');
-  Received received;
-  while (true) {
-    // Until nothing more can be made of what is there.
-    while (!parser->done()) {
-      TRY(const std::size_t used, parser->feed(input).context("reading the answer"));
-      input.erase(0, used);
-      if (parser->head_done() && parser->status() < 200 && parser->status() != 101) {
-        parser = std::make_unique<MessageParser>(MessageParser::Kind::response, head_bytes_max);
-        if (request.method == "HEAD") parser->expect_no_body();
-        continue;
-      }
-      if (used == 0 || input.empty()) break;
-    }
-    if (parser->head_done() && !parser->body().empty()) {
-      const std::string bytes = std::exchange(parser->body(), {});
-      if (how.sink && parser->status() / 100 == 2) {
-        TRY_OK(how.sink(bytes));
-      } else {
-        if (received.reply.body.size() + bytes.size() > how.bytes_max)
-          return Error{Code::exhausted, cat("the answer is above the limit of ", how.bytes_max, " bytes")};
-        received.reply.body += bytes;
-      }
-    }
-    if (parser->done()) break;
-    TRY(const std::size_t got, socket.read(buffer.data(), buffer.size(), how.next(), stop));
-    if (got == 0) {
-      if (!parser->end().ok()) return Error{Code::unavailable, heard ? "the server ended the connection within its answer" : "the server ended the connection without an answer"};
-      break;
-    }
-    heard = true;
-    input.append(buffer.data(), got);
+  /// Reads until the final head is there.
+  Status head(Deadline deadline, const StopSignal& stop) {
+    while (!parser_->head_done()) TRY_OK(advance(deadline, stop));
+    return {};
   }
-  received.reply.status = parser->status();
-  received.reply.headers = std::move(parser->headers());
-  received.reusable = parser->keep_alive() && input.empty() && (parser->content_length() || parser->chunked() || request.method == "HEAD" ||
-                                                               received.reply.status == 204 || received.reply.status == 304);
-  return received;
-}
+  /// Appends what there is of the body, waiting for some. False: the answer is complete.
+  Result<bool> more(std::string& into, Deadline deadline, const StopSignal& stop) {
+    while (parser_->body().empty() && !done()) TRY_OK(advance(deadline, stop));
+    if (parser_->body().empty()) return false;
+    into += std::exchange(parser_->body(), {});
+    return true;
+  }
+  bool done() const { return ended_ || parser_->done(); }
+  bool heard() const { return heard_; }
+  int status() const { return parser_->status(); }
+  Headers& headers() { return parser_->headers(); }
+  ClientSocket& socket() { return *socket_; }
+  std::unique_ptr<ClientSocket> release() { return std::move(socket_); }
+  bool reusable() const {
+    const bool framed = parser_->content_length() || parser_->chunked() || head_only_ || status() == 204 || status() == 304;
+    return socket_ && parser_->done() && parser_->keep_alive() && input_.empty() && framed;
+  }
+
+ private:
+  void renew() {
+    parser_ = std::make_unique<MessageParser>(MessageParser::Kind::response, head_bytes_max);
+    if (head_only_) parser_->expect_no_body();
+  }
+  /// Makes something of the bytes that are there; reads more only if nothing can be made of them.
+  Status advance(Deadline deadline, const StopSignal& stop) {
+    if (!input_.empty()) {
+      TRY(const std::size_t used, parser_->feed(input_).context("reading the answer"));
+      input_.erase(0, used);
+      if (parser_->head_done() && parser_->status() < 200 && parser_->status() != 101) renew();  // 100 Continue and its kin
+      if (used > 0) return {};
+    }
+    const std::size_t before = input_.size();
+    input_.resize(before + piece_bytes);
+    const auto got = socket_->read(input_.data() + before, piece_bytes, deadline, stop);
+    input_.resize(before + got.value_or(0));
+    if (!got.ok()) return got.error();
+    heard_ = heard_ || *got > 0;
+    if (*got > 0) return {};
+    ended_ = true;
+    if (parser_->end().ok()) return {};
+    return Error{Code::unavailable, heard_ ? "the server ended the connection within its answer" : "the server ended the connection without an answer"};
+  }
+
+  bool head_only_, heard_ = false, ended_ = false;
+  std::unique_ptr<ClientSocket> socket_;
+  std::unique_ptr<MessageParser> parser_;
+  std::string input_;
+};
 
 }  // namespace
 
@@ -127,7 +129,9 @@ struct Client::Impl {
   Result<TlsContext> context_of(const Endpoint& endpoint, const EndpointKey& key);
   std::unique_ptr<ClientSocket> kept(const EndpointKey& key);
   void keep(const EndpointKey& key, std::unique_ptr<ClientSocket> socket);
-  Result<Reply> exchange(const Endpoint& endpoint, const Request& request, const Receiver& how, const std::stop_token& stop);
+  /// Sends the request and reads the head of the answer.
+  Result<std::unique_ptr<Incoming>> begin(const Endpoint& endpoint, const Request& request, Deadline deadline, const StopSignal& stop);
+  Result<Reply> exchange(const Endpoint& endpoint, const Request& request, const Sink& sink, Deadline deadline);
 
   const Options options;
   std::mutex mutex;
@@ -173,35 +177,48 @@ void Client::Impl::keep(const EndpointKey& key, std::unique_ptr<ClientSocket> so
   const std::lock_guard lock(mutex);
   auto& list = connections[key];
   list.push_front(Kept{std::move(socket), Deadline::after(options.kept_for)});
-  while (list.size() > options.kept_max || (!list.empty() && list.back().until.expired())) dropped.splice(dropped.end(), list, std::prev(list.end()));
+  while (list.size() > options.kept_max || list.back().until.expired()) dropped.splice(dropped.end(), list, std::prev(list.end()));
 }
 
-Result<Reply> Client::Impl::exchange(const Endpoint& endpoint, const Request& request, const Receiver& how, const std::stop_token& token) {
-  const StopSignal stop(token);
+Result<std::unique_ptr<Incoming>> Client::Impl::begin(const Endpoint& endpoint, const Request& request, Deadline deadline, const StopSignal& stop) {
   const EndpointKey key = key_of(endpoint);
   TRY(const auto context, context_of(endpoint, key));
   auto socket = kept(key);
   while (true) {
     const bool fresh = !socket;
     if (fresh) {
-      TRY(socket, ClientSocket::open(endpoint, context, how.next(), stop));
+      TRY(socket, ClientSocket::open(endpoint, context, deadline, stop));
     }
-    bool heard = false;
-    const Status sent = send(*socket, endpoint, request, how.next(), stop);
+    auto incoming = std::make_unique<Incoming>(request, std::move(socket));
+    const Status sent = send(incoming->socket(), endpoint, request, deadline, stop);
     // A server may refuse a body and close before it has read all: its answer counts more than our broken pipe.
-    Result<Received> received = sent.ok() || sent.error().code == Code::unavailable ? receive(*socket, request, how, stop, heard)
-                                                                                    : Result<Received>(sent.error());
-    if (received.ok()) {
-      if (sent.ok() && received->reusable) keep(key, std::move(socket));
-      return std::move(received->reply);
-    }
-    if (!fresh && !heard && received.error().code == Code::unavailable && idempotent(request.method)) {
-      socket.reset();
-      continue;
-    }
-    const Error problem = sent.ok() || heard ? received.error() : sent.error();
+    const bool worth_reading = sent.ok() || sent.error().code == Code::unavailable;
+    const Status read = worth_reading ? incoming->head(deadline, stop) : sent;
+    if (read.ok()) return incoming;
+    if (!fresh && !incoming->heard() && read.error().code == Code::unavailable && idempotent(request.method)) continue;
+    const Error problem = sent.ok() || incoming->heard() ? read.error() : sent.error();
     return Error(problem).context(cat(request.method, " ", to_text(endpoint), request.path));
   }
+}
+
+Result<Reply> Client::Impl::exchange(const Endpoint& endpoint, const Request& request, const Sink& sink, Deadline deadline) {
+  const StopSignal never{std::stop_token{}};
+  TRY(const auto incoming, begin(endpoint, request, deadline, never));
+  const auto doing = cat(request.method, " ", to_text(endpoint), request.path);
+  Reply reply{.status = incoming->status(), .headers = std::move(incoming->headers())};
+  const bool to_sink = sink && reply.status / 100 == 2;
+  while (true) {
+    TRY(const bool more, incoming->more(reply.body, deadline, never).context(doing));
+    if (!more) break;
+    if (to_sink) {
+      TRY_OK(sink(reply.body));
+      reply.body.clear();
+    } else if (reply.body.size() > options.reply_bytes_max) {
+      return Error{Code::exhausted, cat(doing, ": the answer is above the limit of ", options.reply_bytes_max, " bytes")};
+    }
+  }
+  if (incoming->reusable()) keep(key_of(endpoint), incoming->release());
+  return reply;
 }
 
 Client::Client() : Client(Options{}) {}
@@ -209,24 +226,61 @@ Client::Client(Options options) : impl_(std::make_unique<Impl>(options)) {}
 Client::~Client() = default;
 
 Result<Reply> Client::call(const Endpoint& endpoint, const Request& request, Deadline deadline) {
-  return impl_->exchange(endpoint, request, Receiver{.bytes_max = impl_->options.reply_bytes_max, .deadline = deadline}, {});
+  return impl_->exchange(endpoint, request, {}, deadline);
 }
 
 Result<Reply> Client::download(const Endpoint& endpoint, const Request& request, const Sink& sink, Deadline deadline) {
-  return impl_->exchange(endpoint, request, Receiver{.sink = sink, .bytes_max = impl_->options.reply_bytes_max, .deadline = deadline}, {});
+  return impl_->exchange(endpoint, request, sink, deadline);
+}
+
+struct Client::OpenReading final : Reading {
+  OpenReading(Impl& impl, const Endpoint& endpoint, std::unique_ptr<Incoming> incoming)
+      : impl(impl), endpoint(endpoint), incoming(std::move(incoming)) {}
+  ~OpenReading() override {
+    if (incoming->reusable()) impl.keep(key_of(endpoint), incoming->release());
+  }
+  int status() const override { return incoming->status(); }
+  const Headers& headers() const override { return incoming->headers(); }
+  Result<State> read(std::string& into, Deadline deadline, const std::stop_token& token) override {
+    const StopSignal stop(token);
+    const auto more = incoming->more(into, deadline, stop);
+    if (more.ok()) return *more ? State::data : State::finished;
+    if (more.error().code == Code::timeout || more.error().code == Code::cancelled) return State::nothing_yet;
+    return more.error();
+  }
+
+  Impl& impl;
+  const Endpoint endpoint;
+  std::unique_ptr<Incoming> incoming;
+};
+
+Result<std::unique_ptr<Reading>> Client::open(const Endpoint& endpoint, const Request& request, Deadline deadline, const std::stop_token& token) {
+  const StopSignal stop(token);
+  TRY(auto incoming, impl_->begin(endpoint, request, deadline, stop));
+  return std::unique_ptr<Reading>(std::make_unique<OpenReading>(*impl_, endpoint, std::move(incoming)));
 }
 
 Result<Reply> Client::stream(const Endpoint& endpoint, const Request& request, const std::function<bool(std::string_view)>& on_chunk,
                              const std::stop_token& stop, Duration idle) {
-  bool enough = false;
-  const Sink sink = [&](std::string_view bytes) -> Status {
-    enough = !on_chunk(bytes);
-    return enough ? Status(Error{Code::cancelled, "the caller has enough"}) : Status{};
-  };
-  auto result = impl_->exchange(endpoint, request,
-                                Receiver{.sink = sink, .bytes_max = impl_->options.reply_bytes_max, .deadline = Deadline::none(), .idle = idle}, stop);
-  if (!result.ok() && enough) return Reply{};
-  return result;
+  const auto next = [idle] { return idle > 0s ? Deadline::after(idle) : Deadline::none(); };
+  TRY(const auto reading, open(endpoint, request, next(), stop));
+  Reply reply{.status = reading->status(), .headers = reading->headers()};
+  std::string bytes;
+  while (true) {
+    TRY(const auto state, reading->read(bytes, next(), stop));
+    if (state == Reading::State::finished) return reply;
+    if (state == Reading::State::nothing_yet)
+      return stop.stop_requested() ? Error{Code::cancelled, cat("reading ", request.path, ": stopped")}
+                                   : Error{Code::timeout, cat("reading ", request.path, ": nothing came for ", to_human(idle))};
+    if (reply.status / 100 == 2) {
+      if (!on_chunk(bytes)) return reply;
+    } else {
+      reply.body += bytes;
+      if (reply.body.size() > impl_->options.reply_bytes_max)
+        return Error{Code::exhausted, cat("the answer is above the limit of ", impl_->options.reply_bytes_max, " bytes")};
+    }
+    bytes.clear();
+  }
 }
 
 }  // namespace masu::net

@@ -46,6 +46,18 @@ Endpoint endpoint_of(const Url& url);
 /// "http://host:port", "https://...", "unix:/path".
 std::string to_text(const Endpoint& endpoint);
 
+/// An answer that goes on, read by its caller piece by piece. Not thread-safe; ends before its client.
+class Reading {
+ public:
+  virtual ~Reading() = default;
+  virtual int status() const = 0;
+  virtual const Headers& headers() const = 0;
+  enum class State { data, nothing_yet, finished };
+  /// Appends what has arrived. Waits until the deadline or stop (then nothing_yet); an expired deadline makes it a
+  /// poll. unavailable: the connection broke within the answer.
+  virtual Result<State> read(std::string& into, Deadline deadline, const std::stop_token& stop = {}) = 0;
+};
+
 /// Keeps connections alive between calls. Thread-safe.
 class Client {
  public:
@@ -72,6 +84,9 @@ class Client {
   /// As call, but the body of a 2xx answer goes to `sink` piece by piece and Reply.body stays empty.
   Result<Reply> download(const Endpoint& endpoint, const Request& request, const Sink& sink, Deadline deadline);
 
+  /// Sends the request and reads the answer's head within the deadline; the body is the caller's to read.
+  Result<std::unique_ptr<Reading>> open(const Endpoint& endpoint, const Request& request, Deadline deadline, const std::stop_token& stop = {});
+
   /// A long answer (watch, log): calls on_chunk as bytes come, until the server ends the answer, on_chunk says false,
   /// `stop` is asked (cancelled), or nothing at all came for `idle` (timeout; 0: no limit). A connection that breaks
   /// within the answer is unavailable. An answer other than 2xx is returned with its body.
@@ -80,6 +95,7 @@ class Client {
 
  private:
   struct Impl;
+  struct OpenReading;
   std::unique_ptr<Impl> impl_;
 };
 

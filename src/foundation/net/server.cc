@@ -142,9 +142,9 @@ struct Server::Impl {
 
   Options options;
   std::vector<std::string> addresses;
-  std::vector<std::unique_ptr<Place>> places;
   // Shared with the wake-up calls of streams: a producer may be in the middle of one while we go away.
   std::shared_ptr<asio::io_context> io;
+  std::vector<std::unique_ptr<Place>> places;
   WorkerPool workers, transfers;
   std::thread thread;
 

@@ -150,6 +150,12 @@ Result<std::unique_ptr<ClientSocket>> ClientSocket::open(const Endpoint& endpoin
     if (address.family() != AF_UNIX) {
       const int on = 1;
       ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+      // A silent watch must notice within about a minute that the other machine, or a balancer's flow, is gone.
+      const int idle_s = 30, interval_s = 10, probes = 3;
+      ::setsockopt(fd.get(), SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+      ::setsockopt(fd.get(), IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
+      ::setsockopt(fd.get(), IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof interval_s);
+      ::setsockopt(fd.get(), IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
     }
     std::unique_ptr<ClientSocket> socket(new ClientSocket(std::move(fd), name));
     if (error == EINPROGRESS || error == EAGAIN) {

@@ -109,12 +109,6 @@ Status run_on_base(const Image& base, const fs::path& work, const std::string& l
   }
 }
 
-/// Removes the work folder when it goes out of scope, whatever happened.
-struct Scratch {
-  fs::path path;
-  ~Scratch() { static_cast<void>(remove_tree(path)); }
-};
-
 /// What an overlay writes into its upper directory for mount points and private file systems is no part of the image.
 Status clean_upper(const fs::path& upper) {
   for (const char* folder : {"proc", "sys", "dev", "tmp", "run"}) TRY_OK(remove_tree(upper / folder));
@@ -138,8 +132,8 @@ Result<Image> build(Store& store, const Recipe& recipe, const Clock& clock, cons
     return *there;
   }
   TRY_OK(check_able());
-  TRY(const fs::path work, store.work_folder());
-  const Scratch scratch{work};
+  TRY(const Store::Work scratch, store.work());
+  const fs::path& work = scratch.path();
   std::vector<std::string> packages = recipe.apt;
   packages.insert(packages.end(), recipe.pip.begin(), recipe.pip.end());
   for (const fs::path& file : recipe.requirements) packages.push_back(cat("-r ", file.native()));

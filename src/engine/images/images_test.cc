@@ -49,7 +49,9 @@ TEST(Store, KeepsImagesAcrossARestartAndDropsLayersNobodyNames) {
   const fs::path root = folder.path() / "images";
   {
     auto store = Store::open({.root = root, .programs = "/p"}).value();
-    const fs::path work = *store->work_folder();
+    const Store::Work scratch = store->work().value();
+    const fs::path work = scratch.path() / "made";
+    ASSERT_TRUE(make_directories(work).ok());
     ASSERT_TRUE(write_file(work / "file", "x").ok());
     const fs::path layer = *store->keep_layer(work, "abc");
     ASSERT_TRUE(store->put({.name = "a", .id = "sha256:1", .layers = {layer, "/"}, .config = {.entrypoint = {"run"}, .environment = {{"K", "V"}}}}).ok());

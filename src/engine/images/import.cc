@@ -71,11 +71,6 @@ Result<Config> unpack_by_skopeo(const std::string& source, const std::string& au
   return config_from(config);
 }
 
-struct Scratch {
-  fs::path path;
-  ~Scratch() { static_cast<void>(remove_tree(path)); }
-};
-
 Result<Image> keep(Store& store, const std::string& name, const fs::path& root, Config config, const Clock& clock) {
   Image image;
   image.name = name;
@@ -106,8 +101,8 @@ Error registry_error(Error error, const std::string& name) {
 Result<Image> import_archive(Store& store, const fs::path& file, const std::string& wanted, const Clock& clock, const Say& say, Deadline deadline) {
   TRY(const std::string name, normal_name(wanted));
   TRY(const Kind kind, kind_of(file, deadline));
-  TRY(const fs::path work, store.work_folder());
-  const Scratch scratch{work};
+  TRY(const Store::Work scratch, store.work());
+  const fs::path& work = scratch.path();
   const fs::path root = work / "bundle" / "rootfs";
   say(cat("importing ", file.native(), " as ", name));
   Config config;
@@ -127,8 +122,8 @@ Result<Image> import_archive(Store& store, const fs::path& file, const std::stri
 
 Result<Image> pull(Store& store, const std::string& wanted, const std::string& auth, const Clock& clock, Deadline deadline) {
   TRY(const std::string name, normal_name(wanted));
-  TRY(const fs::path work, store.work_folder());
-  const Scratch scratch{work};
+  TRY(const Store::Work scratch, store.work());
+  const fs::path& work = scratch.path();
   auto config = unpack_by_skopeo("docker://" + wanted, auth, work, deadline);
   if (!config.ok()) return registry_error(std::move(config).error(), wanted);
   return keep(store, name, work / "bundle" / "rootfs", std::move(*config), clock);

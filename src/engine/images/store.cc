@@ -1,5 +1,8 @@
 #include "images/store.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
+
 #include <algorithm>
 #include <memory>
 #include <set>
@@ -91,9 +94,8 @@ Result<std::string> normal_name(std::string_view name) {
 Result<std::unique_ptr<Store>> Store::open(Options options) {
   auto store = std::unique_ptr<Store>(new Store(std::move(options)));
   const fs::path& root = store->options_.root;
-  TRY_OK(remove_tree(root / "work"));
   for (const char* folder : {"names", "layers", "work"}) TRY_OK(make_directories(root / folder, 0755));
-  TRY_OK(store->remove_unused_layers());
+  TRY_OK(store->clean());
   return store;
 }
 
@@ -149,10 +151,25 @@ Status Store::remove(std::string_view wanted) {
     fs::remove(file_of(name), failed);
     if (failed) return Error{Code::unavailable, cat("removing image ", quote(name), ": ", failed.message())};
   }
-  return remove_unused_layers();
+  return clean();
 }
 
-Status Store::remove_unused_layers() const {
+namespace {
+
+/// The lock that makers of images share and that cleaning has alone. Not valid: it is held otherwise.
+FileDescriptor take_lock(const fs::path& root, int how) {
+  FileDescriptor fd(::open((root / "lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (fd.valid() && ::flock(fd.get(), how) != 0) fd.reset();
+  return fd;
+}
+
+}  // namespace
+
+Status Store::clean() const {
+  const FileDescriptor alone = take_lock(options_.root, LOCK_EX | LOCK_NB);
+  if (!alone.valid()) return {};
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(options_.root / "work", none)) TRY_OK(remove_tree(entry.path()));
   TRY(const std::vector<Image> images, list());
   std::set<fs::path> used;
   for (const Image& image : images) used.insert(image.layers.begin(), image.layers.end());
@@ -165,10 +182,16 @@ Status Store::remove_unused_layers() const {
   return {};
 }
 
-Result<fs::path> Store::work_folder() const {
+Result<Store::Work> Store::work() const {
+  FileDescriptor shared = take_lock(options_.root, LOCK_SH);
+  if (!shared.valid()) return errno_error("locking", options_.root / "lock");
   const fs::path folder = options_.root / "work" / crypto::name_suffix(12);
   TRY_OK(make_directories(folder, 0755));
-  return folder;
+  return Work(folder, std::move(shared));
+}
+
+Store::Work::~Work() {
+  if (!path_.empty()) static_cast<void>(remove_tree(path_));
 }
 
 Result<fs::path> Store::keep_layer(const fs::path& made, const std::string& id) {

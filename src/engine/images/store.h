@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/files.h"
 #include "base/result.h"
 #include "value/value.h"
 
@@ -45,7 +46,7 @@ inline constexpr std::string_view runtime_image = "masu.dev/runtime";
 Result<std::string> normal_name(std::string_view name);
 
 /// Thread-safe. Each change is one renamed file: a crash leaves the old or the new image, and layers nobody names are
-/// removed at the next start.
+/// removed when nobody makes an image.
 class Store {
  public:
   struct Options {
@@ -63,8 +64,20 @@ class Store {
   /// not_found; precondition for a built-in one. Layers that no other image uses go too.
   Status remove(std::string_view name);
 
-  /// A fresh folder below work/, for what is being made.
-  Result<std::filesystem::path> work_folder() const;
+  /// A fresh folder below work/, for what is being made. Gone, with what is left in it, at the end of its life.
+  class Work {
+   public:
+    Work(std::filesystem::path path, FileDescriptor lock) : path_(std::move(path)), lock_(std::move(lock)) {}
+    Work(Work&& other) noexcept : path_(std::exchange(other.path_, {})), lock_(std::move(other.lock_)) {}
+    Work& operator=(Work&&) = delete;
+    ~Work();
+    const std::filesystem::path& path() const { return path_; }
+
+   private:
+    std::filesystem::path path_;
+    FileDescriptor lock_;  // shared: nobody, in any process, cleans up meanwhile
+  };
+  Result<Work> work() const;
   /// Moves a finished folder to layers/<id>; one that is already there stays.
   Result<std::filesystem::path> keep_layer(const std::filesystem::path& made, const std::string& id);
   const std::filesystem::path& root() const { return options_.root; }
@@ -72,7 +85,8 @@ class Store {
  private:
   explicit Store(Options options) : options_(std::move(options)) {}
   std::filesystem::path file_of(std::string_view name) const;
-  Status remove_unused_layers() const;
+  /// Empties work/ and removes layers that no image names; does nothing while any process makes an image.
+  Status clean() const;
 
   const Options options_;
   mutable std::mutex mutex_;

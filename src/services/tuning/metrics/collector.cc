@@ -79,20 +79,20 @@ void Collector::read_event_files(Instant now) {
       if (!bytes.ok() || bytes->empty()) break;
       following.offset += bytes->size();
       auto entries = following.reader.feed(*bytes);
-      if (!entries.ok()) {
-        log::warn("event file is damaged", {{"file", file.path}, {"error", entries.error().message}});
-        break;
+      if (following.reader.damage() && !following.damage_told) {
+        following.damage_told = true;
+        log::warn("event file is damaged", {{"file", file.path}, {"error", following.reader.damage()->message}});
       }
       // `validation/accuracy` may be the tag, or the tag `accuracy` of the run in the folder `validation`.
       const std::string folder = slash == std::string::npos ? std::string() : file.path.substr(0, slash);
-      for (MetricEntry& entry : *entries) {
+      for (MetricEntry& entry : entries) {
         for (const std::string& wanted : settings_.metrics) {
           const std::size_t cut = wanted.rfind('/');
           if (cut == std::string::npos || wanted.compare(cut + 1, std::string::npos, entry.name) != 0) continue;
           if (cat("/", folder).ends_with(cat("/", wanted.substr(0, cut)))) entry.name = wanted;
         }
       }
-      take(std::move(*entries), Rank::events, now);
+      take(std::move(entries), Rank::events, now);
     }
   }
 }

@@ -73,6 +73,7 @@ class Collector {
   struct Following {
     std::uint64_t offset = 0;
     EventFile reader;
+    bool damage_told = false;
   };
 
   const CollectSettings settings_;

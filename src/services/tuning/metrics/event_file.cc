@@ -234,13 +234,13 @@ Result<std::vector<MetricEntry>> read_event(std::string_view bytes) {
   return out;
 }
 
-Result<std::vector<MetricEntry>> EventFile::feed(std::string_view bytes) {
+std::vector<MetricEntry> EventFile::feed(std::string_view bytes) {
   std::vector<MetricEntry> out;
-  if (broken_) return out;
+  if (damage_) return out;
   const auto wrong = [&](std::string_view what) {
-    broken_ = true;
+    damage_ = Error{Code::malformed, cat("event file: the record at byte ", position_, " ", what, "; the rest of the file is not read")};
     rest_.clear();
-    return Error{Code::malformed, cat("event file: the record at byte ", position_, " ", what, "; the rest of the file is not read")};
+    return out;
   };
   if (skip_ > 0) {
     const std::size_t passed = static_cast<std::size_t>(std::min<std::uint64_t>(skip_, bytes.size()));

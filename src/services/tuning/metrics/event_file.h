@@ -6,6 +6,7 @@
 /// summary value its tag with `simple_value` (TensorFlow 1, PyTorch) or a tensor of one element (TensorFlow 2).
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,15 +18,16 @@ namespace masu::tuning {
 
 class EventFile {
  public:
-  /// Scalars of the records that are complete by now. malformed at the first record whose checksum is wrong; the file is
-  /// not read any further then (as TensorBoard does). Records above 16 MiB (pictures) are skipped unread.
-  Result<std::vector<MetricEntry>> feed(std::string_view bytes);
+  /// Scalars of the records that are complete by now. At the first record with a wrong checksum reading ends for good
+  /// (as in TensorBoard), see damage(). Records above 16 MiB (pictures) are skipped unread.
+  std::vector<MetricEntry> feed(std::string_view bytes);
+  const std::optional<Error>& damage() const { return damage_; }
 
  private:
   std::string rest_;          // bytes of the record that is not complete
   std::uint64_t skip_ = 0;    // bytes of a large record still to pass by
   std::uint64_t position_ = 0;  // of the next record in the file, for messages
-  bool broken_ = false;
+  std::optional<Error> damage_;
 };
 
 /// The scalars of one serialised `Event`. malformed if it is no protobuf message.

@@ -12,6 +12,11 @@ std::string_view bearer_token(const net::Request& request) {
   return trim(header.substr(scheme));
 }
 
+Status ReviewAuthorizer::known(const net::Request& request, Deadline deadline) {
+  TRY_OK(who(request, deadline));
+  return {};
+}
+
 Status ReviewAuthorizer::allow(const net::Request& request, const Deed& deed, Deadline deadline) {
   TRY(const Who who, this->who(request, deadline));
   const std::string question = join({who.user, join(who.groups, ","), deed.verb, deed.resource.qualified(), deed.key.text()}, "\n");

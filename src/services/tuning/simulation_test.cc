@@ -5,6 +5,7 @@
 
 #include <map>
 #include <set>
+#include <utility>
 
 #include "base/text.h"
 #include "tuning/optimise/dice.h"
@@ -23,6 +24,7 @@ class Api {
   using Objects = std::map<std::pair<std::string, kube::Key>, Value>;  // by plural and key
   Objects objects;
   int writes = 0;
+  std::map<std::string, int> changed;  // by plural: the write that changed it last
 
   Status create(const std::string& plural, Value object) {
     const kube::Key key = kube::key_of(object);
@@ -30,7 +32,7 @@ class Api {
     object["metadata"]["uid"] = cat("uid-", ++version_);
     object["metadata"]["resourceVersion"] = cat(version_);
     objects[{plural, key}] = std::move(object);
-    ++writes;
+    changed[plural] = ++writes;
     return {};
   }
   Status patch(const std::string& plural, const kube::Key& key, const Value& change, const std::string& version) {
@@ -39,7 +41,7 @@ class Api {
     if (!version.empty() && found->second.at("metadata", "resourceVersion").as_string() != version) return Error{Code::conflict, key.text()};
     found->second = merge_patch(found->second, change);
     found->second["metadata"]["resourceVersion"] = cat(++version_);
-    ++writes;
+    changed[plural] = ++writes;
     return {};
   }
   Status perform(const controller::Action& action) {
@@ -50,7 +52,7 @@ class Api {
     if (const auto* a = std::get_if<controller::Patch>(&action)) return patch(a->resource.plural, a->key, a->patch, a->resource_version);
     if (const auto* a = std::get_if<controller::Delete>(&action)) {
       const auto found = objects.find({a->resource.plural, a->key});
-      if (found != objects.end() && (a->uid.empty() || found->second.at("metadata", "uid").as_string() == a->uid)) objects.erase(found), ++writes;
+      if (found != objects.end() && (a->uid.empty() || found->second.at("metadata", "uid").as_string() == a->uid)) objects.erase(found), changed[a->resource.plural] = ++writes;
     }
     return {};
   }
@@ -64,6 +66,7 @@ struct Simulation {
   Dice dice;
   Api api;
   Api::Objects cache;  // what the controllers see; each kind is refreshed on its own
+  std::vector<std::shared_ptr<const Trial>> cached_trials;
   std::map<std::string, std::vector<MetricEntry>> reports;
   Instant now = Instant{std::chrono::seconds{1'700'000'000}};
   const kube::Key key{"ml", "digits"};
@@ -71,10 +74,12 @@ struct Simulation {
   int steps = 0;
 
   void refresh(const std::string& plural) {
+    if (std::exchange(seen_[plural], api.changed[plural]) == api.changed[plural]) return;
     std::erase_if(cache, [&](const auto& item) { return item.first.first == plural; });
     for (const auto& [at, object] : api.objects) {
       if (at.first == plural) cache[at] = object;
     }
+    if (plural == "trials") cached_trials = trials(cache);
   }
   void refresh_all() {
     for (const char* plural : {"experiments", "suggestions", "trials", "jobs"}) refresh(plural);
@@ -106,14 +111,14 @@ struct Simulation {
   Decision experiment_round() {
     const auto seen = experiment();
     if (!seen) return {};
-    ExperimentWorld world{.experiment = *seen, .trials = trials(cache), .now = now};
+    ExperimentWorld world{.experiment = *seen, .trials = cached_trials, .now = now};
     if (const Value* s = cached("suggestions", key)) world.suggestion = Suggestion::decode(*s).value();
     return decide(world);
   }
   Decision suggestion_round() {
     const Value* seen = cached("suggestions", key);
     if (seen == nullptr) return {};
-    return decide(SuggestionWorld{Suggestion::decode(*seen).value(), experiment(), trials(cache), now});
+    return decide(SuggestionWorld{Suggestion::decode(*seen).value(), experiment(), cached_trials, now});
   }
   Decision trial_round(const Trial& trial) {
     TrialWorld world{.trial = trial, .run = {}, .reports = {}, .experiment = experiment(), .finished = {}, .now = now};
@@ -148,7 +153,7 @@ struct Simulation {
     for (const char* plural : {"experiments", "suggestions", "trials", "jobs"}) {
       if (dice.uniform() >= lag) refresh(plural);
     }
-    const auto seen = trials(cache);
+    const auto seen = cached_trials;
     const std::uint64_t who = dice.below(4 + seen.size());
     if (who == 0) perform(experiment_round(), crash);
     else if (who == 1) perform(suggestion_round(), crash);
@@ -158,8 +163,9 @@ struct Simulation {
   /// Runs until the experiment is over and nothing moves any more.
   void run(double crash, double lag, std::size_t parallel, std::size_t max) {
     while (steps < 60'000) {
+      const int before = api.writes;
       step(crash, lag);
-      check(parallel, max);
+      if (api.writes != before) check(parallel, max);
       if (::testing::Test::HasFatalFailure() || (real_experiment().completed() && quiet())) return;
     }
     FAIL() << "it never ended: " << to_json(api.objects.at({"experiments", key})["status"]);
@@ -170,7 +176,7 @@ struct Simulation {
     }
     refresh_all();
     if (!experiment_round().actions.empty() || !suggestion_round().actions.empty()) return false;
-    for (const auto& trial : trials(cache)) {
+    for (const auto& trial : cached_trials) {
       if (!trial_round(*trial).actions.empty()) return false;
     }
     return true;
@@ -190,6 +196,9 @@ struct Simulation {
       ASSERT_TRUE(at.first != "jobs" || api.objects.contains({"trials", at.second})) << "a job without its trial";
     }
   }
+
+ private:
+  std::map<std::string, int> seen_;  // by plural: the write that the cache knows
 };
 
 Value experiment_object(std::string_view changes = "{}") {
@@ -208,10 +217,11 @@ Value experiment_object(std::string_view changes = "{}") {
 }
 
 TEST(Simulation, AnExperimentRunsToItsLastTrialWhateverFails) {
-  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 9; ++seed) {
     SCOPED_TRACE(cat("seed ", seed));
     Simulation sim(seed);
-    ASSERT_TRUE(sim.api.create("experiments", experiment_object()).ok());
+    const std::string_view algorithm = seed % 4 == 0 ? "bayesianoptimization" : seed % 4 == 1 ? "sobol" : "random";
+    ASSERT_TRUE(sim.api.create("experiments", experiment_object(cat(R"({"spec": {"algorithm": {"algorithmName": ")", algorithm, R"("}}})"))).ok());
     sim.run(seed % 3 == 0 ? 0.3 : 0.05, seed % 2 == 0 ? 0.8 : 0.2, 3, 12);
     ASSERT_FALSE(HasFatalFailure());
     const Experiment done = sim.real_experiment();
@@ -226,7 +236,7 @@ TEST(Simulation, AnExperimentRunsToItsLastTrialWhateverFails) {
 }
 
 TEST(Simulation, AUsedUpSpaceEndsTheSearch) {
-  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 8; ++seed) {
     SCOPED_TRACE(cat("seed ", seed));
     Simulation sim(seed);
     Value object = experiment_object();
@@ -240,7 +250,7 @@ TEST(Simulation, AUsedUpSpaceEndsTheSearch) {
 }
 
 TEST(Simulation, TooManyFailuresEndIt) {
-  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 8; ++seed) {
     SCOPED_TRACE(cat("seed ", seed));
     Simulation sim(seed);
     sim.failing_share = 0.7;
@@ -265,7 +275,7 @@ TEST(Simulation, TheStraightLineTakesFewSteps) {
       sim.refresh_all();
       sim.perform(sim.suggestion_round(), 0);
       sim.refresh_all();
-      for (const auto& trial : sim.trials(sim.cache)) sim.perform(sim.trial_round(*trial), 0);
+      for (const auto& trial : sim.cached_trials) sim.perform(sim.trial_round(*trial), 0);
       moved = sim.api.writes != before;
     }
   };

@@ -241,6 +241,13 @@ Entry& entry_for(std::vector<Entry>& entries, const Type& type, const char* oper
   return entries.back();
 }
 
+/// The field is part of the key of the element it stands in.
+bool is_key_field(const std::vector<std::string>& path) {
+  if (path.size() < 2 || !path[path.size() - 2].starts_with("k:")) return false;
+  const auto key = parse_json(std::string_view(path[path.size() - 2]).substr(2));
+  return key.ok() && key->contains(std::string_view(path.back()).substr(2));
+}
+
 Failure conflict_of(const Type& type, std::string_view name, const std::vector<std::pair<Entry, FieldSet>>& conflicts) {
   Array causes;
   std::string text;
@@ -325,11 +332,11 @@ Outcome<Value> apply_owned(const Type& type, const Value& old, const Value& appl
   FieldSet others;
   for (const Entry& entry : entries)
     if (!entry.is("Apply", manager)) others.merge(entry.fields);
-  // Inner fields before the elements that hold them: an element stays while somebody else owns a part of it.
+  // Whole elements before their parts: one that others have a part in stays, and keeps its key.
   std::vector<std::vector<std::string>> paths = dropped.paths();
-  std::stable_sort(paths.begin(), paths.end(), [](const auto& a, const auto& b) { return a.size() > b.size(); });
+  std::stable_sort(paths.begin(), paths.end(), [](const auto& a, const auto& b) { return a.size() < b.size(); });
   for (const auto& path : paths)
-    if (!path.empty() && others.at(path) == nullptr) walk.erase(object, path, 0, "");
+    if (!path.empty() && others.at(path) == nullptr && !is_key_field(path)) walk.erase(object, path, 0, "");
 
   const bool same = mine.fields == wanted && !mine.time.empty();
   mine.fields = wanted;

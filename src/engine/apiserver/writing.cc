@@ -257,11 +257,12 @@ Outcome<Written> Writing::attempt(Call& call, const Type& type, const Record& re
       default_definition(object);
       settle_definition(object, kinds_in_group(*call.catalog, object), clock_.now());
     }
-    // A pod's node comes by its binding, a namespace's finalizers by finalize: prepare_update has kept both.
   }
   TRY_OK(admission_.update(call, type, subresource, object, old));
 
-  std::vector<Cause> causes = type.validate(object, &old);
+  Value before = old;
+  if (subresource == "binding") before["spec"]["nodeName"] = std::as_const(object)["spec"]["nodeName"];  // what only a binding may set
+  std::vector<Cause> causes = type.validate(object, &before);
   if (is_definition(type))
     for (Cause& cause : validate_definition(object, &old)) causes.push_back(std::move(cause));
   if (!std::as_const(old)["metadata"]["deletionTimestamp"].is_null()) {

@@ -11,7 +11,7 @@
 namespace masu::apiserver::builtin {
 namespace {
 
-const std::set<std::string, std::less<>> kStandardFinalizers = {"foregroundDeletion", "orphan", "kubernetes"};
+const std::set<std::string, std::less<>> kStandardFinalizers = {"customresourcecleanup.apiextensions.k8s.io", "foregroundDeletion", "orphan", "kubernetes"};
 
 std::string wrong_name(std::string_view name, NameForm form) {
   switch (form) {

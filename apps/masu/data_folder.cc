@@ -110,22 +110,38 @@ Result<std::vector<Person>> load_people(const DataFolder& folder) {
   return out;
 }
 
-Result<Person> add_person(const DataFolder& folder, const std::string& name, const std::vector<std::string>& groups) {
-  if (name.empty() || name.find_first_of(":/,\"# \t\n") != std::string::npos || name.starts_with("system"))
-    return Error{Code::invalid, cat("user name ", quote(name), " must not be empty, begin with \"system\", or contain blanks, quotes, '#', ',', ':' or '/'")};
+namespace {
+
+Result<Person> put_person(const DataFolder& folder, const std::string& name, const std::vector<std::string>& groups) {
   TRY(std::vector<Person> people, load_people(folder));
   auto found = std::find_if(people.begin(), people.end(), [&](const Person& person) { return person.name == name; });
+  bool changed = false;
   if (found == people.end()) {
     people.push_back({name, {}, crypto::token_text()});
     found = people.end() - 1;
+    changed = true;
   }
-  for (const std::string& group : groups)
-    if (std::find(found->groups.begin(), found->groups.end(), group) == found->groups.end()) found->groups.push_back(group);
+  for (const std::string& group : groups) {
+    if (std::find(found->groups.begin(), found->groups.end(), group) != found->groups.end()) continue;
+    found->groups.push_back(group);
+    changed = true;
+  }
+  if (!changed) return *found;
   std::string file = "# token,user,uid,\"groups\"\n";
   for (const Person& person : people) file += cat(person.token, ",", person.name, ",", person.name, ",\"", join(person.groups, ","), "\"\n");
   TRY_OK(write_file(folder.api() / "tokens.csv", file, 0600));
   return *found;
 }
+
+}  // namespace
+
+Result<Person> add_person(const DataFolder& folder, const std::string& name, const std::vector<std::string>& groups) {
+  if (name.empty() || name.find_first_of(":/,\"# \t\n") != std::string::npos || name.starts_with("system"))
+    return Error{Code::invalid, cat("user name ", quote(name), " must not be empty, begin with \"system\", or contain blanks, quotes, '#', ',', ':' or '/'")};
+  return put_person(folder, name, groups);
+}
+
+Result<Person> add_node_agent(const DataFolder& folder) { return put_person(folder, "system:node:agent", {"system:nodes"}); }
 
 Status write_kubeconfig(const DataFolder& folder, const Person& person, const std::string& api_url, const std::string& authority_pem) {
   const Value config = Value::object({

@@ -72,6 +72,8 @@ struct Person {
 Result<std::vector<Person>> load_people(const DataFolder& folder);
 /// Adds a person, or gives an existing one further groups. The token of an existing person stays.
 Result<Person> add_person(const DataFolder& folder, const std::string& name, const std::vector<std::string>& groups);
+/// The identity of the node agent of this machine.
+Result<Person> add_node_agent(const DataFolder& folder);
 /// Writes `users/NAME.kubeconfig` (0600).
 Status write_kubeconfig(const DataFolder& folder, const Person& person, const std::string& api_url, const std::string& authority_pem);
 

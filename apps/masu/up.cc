@@ -83,17 +83,11 @@ class AgentProcess {
 
 std::string host_of(const std::string& address) { return address.substr(0, address.rfind(':')); }
 
-/// A command of the node agent, with a kubeconfig of its own.
-Result<Command> agent_command(const DataFolder& folder, const std::string& api_url, const std::string& authority_pem) {
-  const Person node{"system:node:agent", {"system:nodes"}, ""};
-  TRY(const auto people, load_people(folder));
-  for (const Person& person : people) {
-    if (person.name != node.name) continue;
-    TRY_OK(write_kubeconfig(folder, person, api_url, authority_pem));
-    const std::string program = std::filesystem::read_symlink("/proc/self/exe");
-    return Command{.argv = {program, "node", "--kubeconfig", (folder.users() / cat(person.name, ".kubeconfig")).native(), "--data", folder.root.native()}};
-  }
-  return Error{Code::internal, "the node agent has no token"};
+/// The command of the node agent, with a kubeconfig of its own.
+Result<Command> agent_command(const DataFolder& folder, const Person& agent, const std::string& api_url, const std::string& authority_pem) {
+  TRY_OK(write_kubeconfig(folder, agent, api_url, authority_pem));
+  const std::string program = std::filesystem::read_symlink("/proc/self/exe");
+  return Command{.argv = {program, "node", "--kubeconfig", (folder.users() / cat(agent.name, ".kubeconfig")).native(), "--data", folder.root.native()}};
 }
 
 /// A new namespace gets its ServiceAccount: the last thing to work, so its presence means ready.
@@ -112,7 +106,7 @@ Status serve(const Settings& settings, const std::function<void(const Instance&)
   const Clock& clock = system_clock();
   TRY(const Identity identity, Identity::load_or_make(folder, host_of(settings.listen), clock.now()));
   TRY(const Person admin, add_person(folder, "admin", {"system:masters"}));
-  TRY_OK(add_node_person(folder));
+  TRY(const Person agent_person, add_node_agent(folder));
 
   TRY(const auto api, apiserver::ApiServer::open({.clock = &clock, .data = folder.api()}));
   const net::Handler api_handler = [&api](const net::Request& request) { return api->handle(request); };
@@ -139,7 +133,7 @@ Status serve(const Settings& settings, const std::function<void(const Instance&)
   TRY_OK(services->start({.hub = instance.hub, .ledger = instance.hub}, Deadline::after(60s)));
   const Ticker ticker(1s, [&api] { api->tick(); });
   TRY_OK(wait_until_ready(client, Deadline::after(30s)));
-  TRY(Command command, agent_command(folder, instance.api, identity.authority.certificate_pem));
+  TRY(Command command, agent_command(folder, agent_person, instance.api, identity.authority.certificate_pem));
   std::optional<AgentProcess> agent(std::in_place, std::move(command), folder.root / "node.log");
 
   TRY_OK(write_instance(folder, instance));

@@ -46,7 +46,9 @@ Task<void> fill(Shared c, std::size_t bytes, ErrorCode& ec) {
 /// Answers without having read the whole request. The peer may still be sending: it gets the answer only if we read on
 /// for a while, because closing with unread bytes resets the connection.
 Task<void> refuse(Shared c, int status, std::string message) {
-  const Reply reply{.status = status, .headers = {{"Content-Type", "text/plain; charset=utf-8"}}, .body = message + "\n"};
+  const auto& words = c->place.options.refusal;
+  Reply reply{.status = status, .headers = {{"Content-Type", "text/plain; charset=utf-8"}}, .body = message + "\n"};
+  if (words) reply = words(status, message);
   const Exchange last{.keep_alive = false};
   const bool again = co_await send_reply(c, last, reply);
   static_cast<void>(again);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -31,6 +32,9 @@ struct Listener {
   /// Longer request bodies get 413. No value: no limit.
   std::optional<std::uint64_t> body_bytes_max = std::uint64_t{3} << 20;
   int unix_mode = 0600;  // of the socket file
+  /// The words for a request that never reaches the handler (400, 413, 417, 431, 507); plain text if not set. Runs on
+  /// the network thread: it only composes a body.
+  std::function<Reply(int status, std::string_view message)> refusal = {};
 };
 
 class Server {

@@ -212,6 +212,19 @@ TEST(Server, TellsAClientThatStillSendsThatItIsTooMuch) {
   EXPECT_EQ(reply->status, 413);
 }
 
+TEST(Server, RefusesInTheWordsOfItsListener) {
+  const auto r = run(echo, [](auto& options) {
+    options.listeners[0].body_bytes_max = 1;
+    options.listeners[0].refusal = [](int status, std::string_view message) {
+      return Reply{.status = status, .headers = {{"Content-Type", "application/json"}}, .body = cat("{\"message\":", quote(message), "}")};
+    };
+  });
+  const auto reply = r->call(Request{.method = "POST", .body = "long"});
+  EXPECT_EQ(reply->status, 413);
+  EXPECT_EQ(reply->headers.get("Content-Type"), "application/json");
+  EXPECT_EQ(reply->body, "{\"message\":\"the request body is above the limit of 1 bytes\"}");
+}
+
 TEST(Server, AnswersHeadWithoutBody) {
   const auto r = run([](const Request& request) -> Answer {
     if (request.path == "/object") return Reply{.headers = {{"Content-Length", "12345"}}};

@@ -31,7 +31,7 @@ TEST(Options, NamesTheWrongWord) {
 TEST(Storage, PutsTheTokenIntoThePathAndLeavesTheUsersVariablesAlone) {
   const auto out = storage_environment("http://h:1/", "tok\n", "/t", {{"GOOGLE_CLOUD_PROJECT", "mine"}});
   EXPECT_EQ(out.at("STORAGE_EMULATOR_HOST"), "http://h:1/t/tok");
-  EXPECT_EQ(out.at("CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE"), "http://h:1/t/tok/storage/v1/");
+  EXPECT_EQ(out.at("CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE"), "http://h:1/storage/v1/");
   EXPECT_FALSE(out.contains("GOOGLE_CLOUD_PROJECT"));
   EXPECT_TRUE(storage_environment("", "tok", "/t", {}).empty());
   EXPECT_TRUE(storage_environment("http://h:1", "", "/t", {}).empty());

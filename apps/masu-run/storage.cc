@@ -13,10 +13,15 @@ std::map<std::string, std::string> storage_environment(std::string_view hub, std
   // Clients become anonymous when they see an emulator, but keep a path prefix: so the credential travels in it.
   const std::string base = cat(hub, "/t/", token);
   out["STORAGE_EMULATOR_HOST"] = base;
-  out["CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE"] = cat(base, "/storage/v1/");
+  // gcloud (and gsutil through it) keeps no prefix when it uploads, but sends the token of a file. It looks at the file
+  // only if it believes that somebody is signed in.
+  out["CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE"] = cat(hub, "/storage/v1/");
+  out["CLOUDSDK_CORE_ACCOUNT"] = "masu";
   out["CLOUDSDK_AUTH_ACCESS_TOKEN_FILE"] = std::string(token_file);
   // The client library asks for a project name even where it means nothing.
   out["GOOGLE_CLOUD_PROJECT"] = "masu";
+  // Newer gcsfs would first ask by gRPC, for a minute, what sort of bucket it has.
+  out["GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"] = "false";
   // pods/namespaces have no metadata server; without this the libraries look for one for seconds.
   out["NO_GCE_CHECK"] = "true";
   for (const auto& [name, value] : present) out.erase(name);

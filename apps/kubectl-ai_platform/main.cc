@@ -22,7 +22,8 @@ volatile sig_atomic_t interrupts = 0;
 
 void on_interrupt(int) {
   // The first one lets the command end in order; whoever presses again wants out.
-  if (++interrupts > 1) ::_exit(1);
+  if (interrupts > 0) ::_exit(1);
+  interrupts = 1;
 }
 
 Result<Connection> connect_by_kubeconfig(const ConnectionRequest& request, const std::map<std::string, std::string>& environment) {

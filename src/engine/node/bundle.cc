@@ -54,6 +54,17 @@ struct Bind {
   bool read_only = false;
 };
 
+/// Folders of the machine to be covered; those below a folder that is private anyway are not there to be seen.
+std::vector<std::string> covered(const BundleInput& input) {
+  std::vector<std::string> out;
+  for (const fs::path& hidden : input.hidden) {
+    const std::string path = hidden.lexically_normal().native();
+    const bool private_anyway = path.starts_with("/tmp/") || path.starts_with("/var/tmp/") || path.starts_with("/run/");
+    if (input.image.shows_host() && !private_anyway) out.push_back(path);
+  }
+  return out;
+}
+
 /// Everything that is shown in the container beside its root, outer paths first.
 Result<std::vector<Bind>> binds_of(const BundleInput& input) {
   std::vector<Bind> out;
@@ -101,7 +112,7 @@ Value mounts_of(const BundleInput& input, const std::vector<Bind>& binds) {
   out.push_back(mount("/sys", "bind", "/sys", {"rbind", "nosuid", "noexec", "nodev", "ro"}));
   if (input.image.shows_host()) {
     out.push_back(mount("/run", "tmpfs", "tmpfs", {"nosuid", "nodev", "mode=755"}));
-    for (const fs::path& hidden : input.hidden) out.push_back(mount(hidden.native(), "tmpfs", "tmpfs", {"ro", "mode=000", "size=4k"}));
+    for (const std::string& hidden : covered(input)) out.push_back(mount(hidden, "tmpfs", "tmpfs", {"ro", "mode=000", "size=4k"}));
   }
   for (const Bind& bind : binds) out.push_back(mount(bind.target, "bind", bind.source, {"rbind", "rprivate", bind.read_only ? "ro" : "rw"}));
   return out;
@@ -189,7 +200,7 @@ Result<Bundle> make_bundle(const BundleInput& input) {
     request.working_directory = !input.container.working_directory.empty() ? input.container.working_directory : input.image.config.working_directory;
     if (input.container.security.user) request.user = user.user;
     if (input.container.security.group) request.group = user.group;
-    for (const fs::path& hidden : input.hidden) request.mounts.push_back({.type = "tmpfs", .target = hidden.native(), .options = "mode=000,size=4k"});
+    for (const std::string& hidden : covered(input)) request.mounts.push_back({.type = "tmpfs", .target = hidden, .options = "mode=000,size=4k"});
     for (const Bind& bind : binds) request.mounts.push_back({.type = "bind", .source = bind.source, .target = bind.target, .read_only = bind.read_only});
     return out;
   }

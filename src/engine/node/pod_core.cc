@@ -85,7 +85,7 @@ class Round {
     } else {
       judgement_.phase = !judgement_.reason.empty() || !all_succeeded() ? "Failed" : "Succeeded";
     }
-    if (world_.prepared) act({.kind = Action::Kind::end_shim});
+    if (world_.shim_lives) act({.kind = Action::Kind::end_shim});
     if (!pod_.finished() || pod_.meta.deleted || pod_.status["containerStatuses"].is_null()) decision_.status = status_of(world_, judgement_);
     if (pod_.meta.deleted) act({.kind = Action::Kind::delete_object});
     return std::move(decision_);

@@ -38,6 +38,7 @@ struct World {
   Pod pod;
   bool gone = false;              // no longer in the API
   bool prepared = false;          // folder, volumes and shim are there
+  bool shim_lives = false;
   bool anything_left = false;     // something of it is on this machine
   std::optional<Trouble> trouble; // of the preparation that was tried last
   std::map<std::string, ContainerView> containers;

@@ -21,7 +21,7 @@ Value pod_object(std::string_view spec, std::string_view status = "{}", std::str
 World world_of(std::string_view spec, std::string_view status = "{}", std::string_view meta = "") {
   World world;
   world.pod = Pod::decode(pod_object(spec, status, meta)).value_or(Pod{});
-  world.prepared = world.anything_left = true;
+  world.prepared = world.shim_lives = world.anything_left = true;
   world.node_ip = world.pod_ip = "127.0.0.1";
   world.now = now;
   return world;

@@ -211,32 +211,44 @@ Outcome<net::Answer> discover(const Catalog& catalog, const net::Request& reques
   return page_not_found();
 }
 
-Outcome<net::Answer> openapi(const Catalog& catalog, const net::Request& request, std::string_view path) {
+std::map<std::string, std::string> OpenApi::hashes(const std::shared_ptr<const Catalog>& catalog) {
+  const std::lock_guard lock(mutex_);
+  if (of_ == catalog) return hashes_;
+  hashes_.clear();
+  for (const auto& [group, version] : catalog->group_versions())
+    hashes_[group.empty() ? cat("api/", version) : cat("apis/", group, "/", version)] = upper(crypto::sha256_hex(to_json(v3_document(*catalog, group, version))));
+  of_ = catalog;
+  return hashes_;
+}
+
+Outcome<net::Answer> OpenApi::serve(const std::shared_ptr<const Catalog>& catalog, const net::Request& request, std::string_view path) {
   if (path == "/openapi/v2") {
-    if (request.headers.get("Accept").find("proto-openapi") == std::string_view::npos) return net::Answer(json_reply(200, builtin::openapi_v2_json(v2_kinds(catalog))));
-    net::Reply reply{.status = 200, .body = builtin::openapi_v2_protobuf(v2_kinds(catalog))};
+    if (request.headers.get("Accept").find("proto-openapi") == std::string_view::npos) return net::Answer(json_reply(200, builtin::openapi_v2_json(v2_kinds(*catalog))));
+    net::Reply reply{.status = 200, .body = builtin::openapi_v2_protobuf(v2_kinds(*catalog))};
     reply.headers.set("Content-Type", "application/com.github.proto-openapi.spec.v2.v1.0+protobuf");
     return net::Answer(std::move(reply));
   }
+  const auto known = hashes(catalog);
   if (path == "/openapi/v3") {
     Value paths = Object{};
-    for (const auto& [group, version] : catalog.group_versions()) {
-      const std::string key = group.empty() ? cat("api/", version) : cat("apis/", group, "/", version);
-      const std::string hash = upper(crypto::sha256_hex(to_json(v3_document(catalog, group, version))));
-      paths[key] = Value::object({{"serverRelativeURL", cat("/openapi/v3/", key, "?hash=", hash)}});
-    }
+    for (const auto& [key, hash] : known) paths[key] = Value::object({{"serverRelativeURL", cat("/openapi/v3/", key, "?hash=", hash)}});
     return net::Answer(json_reply(200, Value::object({{"paths", std::move(paths)}})));
   }
   const std::vector<std::string> parts = parts_of(path);  // openapi v3 api v1 | openapi v3 apis group version
   const bool core = parts.size() == 4 && parts[2] == "api";
-  const bool grouped = parts.size() == 5 && parts[2] == "apis";
-  if (!core && !grouped) return page_not_found();
+  if (!core && (parts.size() != 5 || parts[2] != "apis")) return page_not_found();
   const std::string group = core ? "" : parts[3], version = parts.back();
-  if (!catalog.has_version(group, version)) return page_not_found();
-  net::Answer answer = tagged(request, v3_document(catalog, group, version), "application/json");
+  const auto found = known.find(std::string(path.substr(std::string_view("/openapi/v3/").size())));
+  if (found == known.end()) return page_not_found();
+  net::Reply reply{.status = 200};
+  reply.headers.set("Content-Type", "application/json");
+  reply.headers.set("ETag", quote(found->second));
+  reply.headers.set("Vary", "Accept");
   // The index names the document with its hash: under that name it never changes.
-  if (request.query.has("hash")) std::get<net::Reply>(answer).headers.set("Cache-Control", "public, immutable");
-  return answer;
+  reply.headers.set("Cache-Control", request.query.has("hash") ? "public, immutable" : "public");
+  if (request.headers.get("If-None-Match") == quote(found->second)) reply.status = 304;
+  else reply.body = to_json(v3_document(*catalog, group, version)) + "\n";
+  return net::Answer(std::move(reply));
 }
 
 }  // namespace masu::apiserver

@@ -15,6 +15,9 @@ namespace masu::apiserver {
 
 namespace {
 
+/// Events are for looking at what happens now; older ones go, as upstream's do.
+constexpr Duration event_life = 1h;
+constexpr Duration event_check_every = 60s;
 constexpr std::string_view merge_media = "application/merge-patch+json";
 
 Result<std::shared_ptr<const TokenKeys>> load_keys(const std::filesystem::path& data) {
@@ -124,6 +127,27 @@ void ApiServer::tick() {
   parts_->store->tick(parts_->options.clock->now());
   if (const Status loaded = load_tokens(); !loaded.ok()) log::error("token file not read, the tokens read before stay valid", {{"error", loaded.error().message}});
   finish_definitions();
+  expire_events();
+}
+
+void ApiServer::expire_events() {
+  const Instant now = parts_->options.clock->now();
+  if (now.time_since_epoch().count() < parts_->next_expiry) return;
+  parts_->next_expiry = (now + event_check_every).time_since_epoch().count();
+  const auto listing = parts_->store->list({.resource = "/events"});
+  if (!listing.ok()) return;
+  for (const RecordPtr& record : listing->items) {
+    const auto event = parse_json(record->bytes);
+    if (!event.ok()) continue;
+    // A series that goes on keeps its event alive.
+    std::optional<Instant> newest;
+    for (const Value* text : {&event->at("metadata", "creationTimestamp"), &(*event)["lastTimestamp"], &event->at("series", "lastObservedTime")})
+      if (const auto time = parse_rfc3339(text->as_string()); time.ok() && (!newest || *time > *newest)) newest = *time;
+    if (newest && now - *newest < event_life) continue;
+    // One that was written again in this moment has another version, and stays.
+    if (const auto removed = parts_->store->remove(record->key, record->version, *event); !removed.ok() && removed.error().code != Code::conflict && removed.error().code != Code::not_found)
+      log::warn("old event not removed", {{"event", record->key.name}, {"error", removed.error().message}});
+  }
 }
 
 void ApiServer::after_write(const Type& type, const Value& object) {

@@ -121,7 +121,7 @@ Outcome<net::Answer> ApiServer::serve_path(Call& call) {
   if (!reading) return method_not_allowed();
   if (path == "/version") return net::Answer(json_reply(200, version_document()));
   if (path == "/api" || path.starts_with("/api/") || path == "/apis" || path.starts_with("/apis/")) return discover(*call.catalog, request, path);
-  if (path == "/openapi/v2" || path.starts_with("/openapi/v3")) return openapi(*call.catalog, request, path);
+  if (path == "/openapi/v2" || path.starts_with("/openapi/v3")) return parts_->openapi.serve(call.catalog, request, path);
   for (const char* check : {"/healthz", "/livez", "/readyz"}) {
     if (path != check) continue;
     net::Reply reply{.status = 200, .body = request.query.has("verbose") ? cat("[+]ping ok\n[+]store ok\n", std::string_view(check).substr(1), " check passed\n") : "ok"};

@@ -36,7 +36,7 @@ class ApiServer {
   ~ApiServer();
 
   net::Answer handle(const net::Request& request);
-  /// Time has passed: ends and bookmarks of watches, changed token file, definitions on their way out.
+  /// Time has passed: ends and bookmarks of watches, changed token file, definitions on their way out, old events.
   void tick();
   /// The server goes away: ends all watches.
   void stop();
@@ -59,6 +59,7 @@ class ApiServer {
   void after_write(const Type& type, const Value& object);
   void aggregate_roles();
   void finish_definitions();
+  void expire_events();
   /// A request of the server to itself, as system:masters.
   net::Reply call_itself(std::string method, std::string path, const Value& body, std::string_view media = "application/json");
 

@@ -1,7 +1,10 @@
 #pragma once
 /// What an ApiServer is made of; only server.cc and housekeeping.cc see it.
 
+#include <atomic>
+
 #include "apiserver/admission.h"
+#include "apiserver/discovery.h"
 #include "apiserver/reading.h"
 #include "apiserver/reviews.h"
 #include "apiserver/server.h"
@@ -33,6 +36,7 @@ struct ApiServer::Parts {
   Writing writing;
   Reviews reviews;
   Subresources subresources;
+  OpenApi openapi;
 
   std::mutex catalog_mutex;
   std::shared_ptr<const Catalog> catalog;
@@ -41,6 +45,8 @@ struct ApiServer::Parts {
   std::mutex tokens_mutex;
   std::string tokens_text;  // of the file, as last read
   bool tokens_read = false;
+
+  std::atomic<Instant::rep> next_expiry = 0;  // when old events are looked for again
 };
 
 }  // namespace masu::apiserver

@@ -361,6 +361,55 @@ TEST(Tables, RowsWithCellsAndMetadata) {
   EXPECT_EQ(cluster.get(maps).status, 406);
 }
 
+TEST(Events, AreForgottenAnHourAfterTheyWereLastSeen) {
+  Cluster cluster;
+  const std::string events = "/api/v1/namespaces/default/events";
+  const std::string about = R"("involvedObject":{"kind":"Pod","name":"p","namespace":"default"},"reason":"Started","type":"Normal")";
+  ASSERT_EQ(cluster.post(events, cat(R"({"metadata":{"name":"old"},)", about, "}")).status, 201);
+  cluster.advance(30min);
+  ASSERT_EQ(cluster.post(events, cat(R"({"metadata":{"name":"young"},)", about, "}")).status, 201);
+  EXPECT_EQ(cluster.get(events)["items"].as_array().size(), 2u);
+  cluster.advance(31min);
+  EXPECT_EQ(cluster.get(events)["items"].as_array().size(), 1u);
+  EXPECT_EQ(cluster.get(events)["items"][0].at("metadata", "name").as_string(), "young");
+}
+
+TEST(Discovery, BothAggregatedFormsAndTheOldOne) {
+  Cluster cluster;
+  EXPECT_EQ(cluster.get("/version")["gitVersion"].as_string(), "v1.30.4+masu");
+  EXPECT_EQ(cluster.get("/api")["kind"].as_string(), "APIVersions");
+  EXPECT_EQ(cluster.get("/apis")["groups"][0]["name"].as_string(), "apiextensions.k8s.io");
+  EXPECT_EQ(cluster.get("/apis/batch")["preferredVersion"]["groupVersion"].as_string(), "batch/v1");
+  const Said list = cluster.get("/api/v1");
+  EXPECT_NE(list.text.find(R"({"group":"policy","kind":"Eviction","name":"pods/eviction")"), std::string::npos);
+  EXPECT_EQ(cluster.get("/apis/unknown.io").text, "404 page not found\n");
+  for (const char* version : {"v2", "v2beta1"}) {
+    cluster.headers.set("Accept", cat("application/json;g=apidiscovery.k8s.io;v=", version, ";as=APIGroupDiscoveryList,application/json"));
+    const Said core = cluster.get("/api");
+    EXPECT_EQ(core.headers.get("Content-Type"), cat("application/json;g=apidiscovery.k8s.io;v=", version, ";as=APIGroupDiscoveryList"));
+    EXPECT_EQ(core["items"].as_array().size(), 1u);
+    EXPECT_EQ(core["items"][0]["versions"][0]["version"].as_string(), "v1");
+    const Said groups = cluster.get("/apis");
+    EXPECT_GT(groups["items"].as_array().size(), 5u);
+    cluster.headers.set("If-None-Match", groups.headers.get("ETag"));
+    EXPECT_EQ(cluster.get("/apis").status, 304);
+    cluster.headers.remove("If-None-Match");
+  }
+}
+
+TEST(Discovery, OpenApiDocumentsAreNamedByTheirContent) {
+  Cluster cluster;
+  const std::string url(cluster.get("/openapi/v3")["paths"]["api/v1"]["serverRelativeURL"].as_string());
+  const Said document = cluster.get(url);
+  EXPECT_EQ(document.status, 200);
+  EXPECT_EQ(document.headers.get("Cache-Control"), "public, immutable");
+  cluster.headers.set("If-None-Match", document.headers.get("ETag"));
+  EXPECT_EQ(cluster.get(url).status, 304);
+  EXPECT_EQ(cluster.get("/openapi/v3/apis/nobody/v1").status, 404);
+  cluster.headers.set("Accept", "application/com.github.proto-openapi.spec.v2@v1.0+protobuf");
+  EXPECT_EQ(cluster.get("/openapi/v2").headers.get("Content-Type"), "application/com.github.proto-openapi.spec.v2.v1.0+protobuf");
+}
+
 TEST(Restart, WhatWasAcknowledgedIsThereAndOldWatchesAreTold) {
   TemporaryDirectory folder;
   std::string version;

@@ -154,7 +154,10 @@ Outcome<Written> Writing::create_object(Call& call, const Type& type, Value obje
     TRY_OK(admission_.create(call, type, candidate));
     type.prune_and_default(candidate);
     type.prepare_create(candidate);
-    if (is_definition(type)) settle_definition(candidate, kinds_in_group(*call.catalog, candidate), now);
+    if (is_definition(type)) {
+      settle_definition(candidate, kinds_in_group(*call.catalog, candidate), now);
+      if (has_rules(candidate)) call.warnings.push_back("the schema has x-kubernetes-validations; this server does not evaluate them");
+    }
     const std::string name(std::as_const(candidate)["metadata"]["name"].as_string());
     const std::string ns(std::as_const(candidate)["metadata"]["namespace"].as_string());
     std::vector<Cause> causes = type.validate(candidate, nullptr);

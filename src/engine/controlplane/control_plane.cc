@@ -88,4 +88,11 @@ bool ControlPlane::step() {
   return worked;
 }
 
+std::optional<Instant> ControlPlane::next_due() const {
+  std::optional<Instant> next;
+  for (const controller::Controller& controller : parts_->controllers)
+    if (const auto due = controller.queue().next_due(); due && (!next || *due < *next)) next = due;
+  return next;
+}
+
 }  // namespace masu::controlplane

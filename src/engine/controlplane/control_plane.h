@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/clock.h"
@@ -36,6 +37,8 @@ class ControlPlane {
   /// For a single-threaded simulation, instead of start: takes in what has changed and reconciles one key.
   /// True if there was anything to do.
   bool step();
+  /// When a delayed look at some object becomes due; no value: only changes will cause work.
+  std::optional<Instant> next_due() const;
 
  private:
   struct Parts;

@@ -121,11 +121,14 @@ struct Simulation {
     return decide(SuggestionWorld{Suggestion::decode(*seen).value(), experiment(), cached_trials, now});
   }
   Decision trial_round(const Trial& trial) {
-    TrialWorld world{.trial = trial, .run = {}, .reports = {}, .experiment = experiment(), .finished = {}, .now = now};
+    TrialWorld world{.trial = trial, .run = {}, .reports = {}, .experiment = experiment(), .finished = {}, .refused = {}, .now = now};
     if (const Value* run = cached("jobs", trial.meta.key())) world.run = Run::decode(*run).value();
-    if (is_new(trial)) reports.erase(trial.meta.name);
     if (wants_reports(trial, world.run)) world.reports = reports[trial.meta.name];
-    return decide(world);
+    Decision decision = decide(world);
+    // As the shell does: a run is only created on the true state.
+    const Value& real = api.objects.at({"trials", trial.meta.key()});
+    if (creates_run(decision) && (real.at("metadata", "resourceVersion").as_string() != trial.meta.resource_version || api.objects.contains({"jobs", trial.meta.key()}))) return {};
+    return decision;
   }
   /// A job starts, or ends well, silently, or badly.
   void work() {

@@ -153,7 +153,7 @@ void run(Round& round) {
     round.decision.actions.push_back(Delete{run_resource(trial), world.run->meta.key(), world.run->meta.uid});
     return round.event("Normal", "JobDeleted", "Job has been deleted");
   }
-  if (is_new(trial)) {
+  if (round.status.conditions.find("Created") == nullptr) {
     round.status.started = world.now;
     round.status.conditions.set("Created", "True", "TrialCreated", "Trial is created", world.now);
   }
@@ -165,6 +165,11 @@ void run(Round& round) {
   }
   switch (state) {
     case RunState::absent:
+      if (world.refused) {
+        const std::string message = cat("Trial has failed: its job was refused: ", world.refused->message);
+        round.finish("Failed", "TrialFailed", message);
+        return round.event("Warning", "JobRefused", message);
+      }
       round.decision.actions.push_back(Create{run_resource(trial), run_object(trial)});
       return round.event("Normal", "JobCreated", "Job has been created");
     case RunState::waiting: return;
@@ -203,14 +208,15 @@ bool wants_curves(const TrialWorld& world) {
   return world.experiment && world.experiment->early_stopping && !world.trial.completed() && state_of(world.trial, world.run) == RunState::running;
 }
 
-bool is_new(const Trial& trial) { return trial.status.conditions.find("Created") == nullptr; }
+bool creates_run(const Decision& decision) {
+  return std::any_of(decision.actions.begin(), decision.actions.end(), [](const controller::Action& a) { return std::holds_alternative<Create>(a); });
+}
 
 Decision decide(const TrialWorld& world) {
   if (world.trial.meta.deleted) return {};
   Round round{world, world.trial, world.trial.status, {}, {}};
   run(round);
-  // A new trial is marked Created before its run exists (reports from before are forgotten exactly once); an ending is
-  // written before its run is stopped, or the stopped run would look like a failed one. So the status comes first.
+  // An ending is written before its run is stopped, or the stopped run would look like a failed one: status first.
   controller::Actions& actions = round.decision.actions;
   const Value patch = controller::status_patch(world.trial.status.encode(), round.status.encode());
   if (!patch.is_null()) actions.insert(actions.begin(), Patch{trials, world.trial.meta.key(), patch, world.trial.meta.resource_version, "status"});

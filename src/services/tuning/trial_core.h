@@ -21,6 +21,7 @@ struct TrialWorld {
   std::optional<std::vector<MetricEntry>> reports;  // the trial's log so far; no value: it was not read
   std::optional<Experiment> experiment;
   std::vector<Curve> finished;                      // of the experiment's succeeded trials; read if it stops early
+  std::optional<Error> refused;                     // why the API server will never take the run; set by the shell
   Instant now;
 };
 
@@ -32,8 +33,9 @@ bool wants_reports(const Trial& trial, const std::optional<Run>& run);
 /// Whether decide needs the curves of finished trials.
 bool wants_curves(const TrialWorld& world);
 
-/// True once, before the run is created for the first time: reports under this name belong to an earlier trial then.
-bool is_new(const Trial& trial);
+/// Whether a decision creates the run. Only to be performed on the true state: a run that is created from a cache a moment
+/// behind may be a finished training that starts all over. Reports from before belong to another run and are removed.
+bool creates_run(const Decision& decision);
 
 Decision decide(const TrialWorld& world);
 

@@ -15,6 +15,11 @@ using kube::resources::trials;
 /// How often a run of a kind that is not watched is looked at.
 constexpr Duration unwatched_poll = 1s;
 
+/// A refusal that stays, however often it is tried. (denied is not one: a quota may have room later.)
+bool is_final(Code code) {
+  return code == Code::invalid || code == Code::malformed || code == Code::unsupported || code == Code::already_exists || code == Code::not_found;
+}
+
 /// What all three see.
 struct Caches {
   kube::Informer<Experiment> experiments;
@@ -91,25 +96,58 @@ class TrialController final : public controller::Reconciler {
   Result<controller::Outcome> reconcile(const kube::Key& key, Deadline deadline) override {
     const auto trial = caches_.trials.get(key);
     if (!trial) {
-      if (caches_.trials.synced()) TRY_OK(metrics_.forget(key, deadline).context("removing the reports of a deleted trial"));
+      TRY_OK(forget_deleted(key, deadline));
       return controller::Outcome{};
     }
-    TrialWorld world{.trial = *trial, .run = {}, .reports = {}, .experiment = {}, .finished = {}, .now = clock_.now()};
+    TrialWorld world{.trial = *trial, .run = {}, .reports = {}, .experiment = {}, .finished = {}, .refused = {}, .now = clock_.now()};
     TRY(const bool watched, observe_run(*trial, world, deadline));
     const kube::OwnerReference* owner = trial->meta.controller();
     if (owner != nullptr && owner->kind == experiments.kind) {
       if (const auto experiment = caches_.experiments.get({key.name_space, owner->name})) world.experiment = *experiment;
     }
-    if (is_new(*trial)) TRY_OK(metrics_.forget(key, deadline).context("removing reports of an earlier trial of this name"));
     if (wants_reports(*trial, world.run)) TRY_OK(observe_reports(*trial, world, deadline));
     const Decision decision = decide(world);
-    TRY_OK(performer_.perform(decision.actions, deadline));
+    if (creates_run(decision)) TRY_OK(prepare_run(*trial, deadline));
+    if (Status done = performer_.perform(decision.actions, deadline); !done.ok()) {
+      if (!creates_run(decision) || !is_final(done.error().code)) return done.error();
+      // Trying again would change nothing: the trial has failed, and says why.
+      world.refused = done.error();
+      TRY_OK(performer_.perform(decide(world).actions, deadline));
+      return controller::Outcome{};
+    }
     controller::Outcome outcome{decision.look_again};
     if (!watched && !trial->completed()) outcome.look_again = std::min(outcome.look_again.value_or(unwatched_poll), unwatched_poll);
     return outcome;
   }
 
  private:
+  /// The trial is not in the cache; what it reported goes if it is not in the API either (the cache may be behind).
+  Status forget_deleted(const kube::Key& key, Deadline deadline) {
+    const auto there = client_.get(trials, key, deadline);
+    if (there.ok()) return {};  // its event is on the way
+    if (there.error().code != Code::not_found) return there.error();
+    return metrics_.forget(key, deadline).context("removing the reports of a deleted trial");
+  }
+
+  /// Makes sure that the trial is as it was judged and that there is no run, then removes reports of earlier runs.
+  /// conflict: the caches are behind.
+  Status prepare_run(const Trial& trial, Deadline deadline) {
+    const kube::Key key = trial.meta.key();
+    TRY(const Value now, client_.get(trials, key, deadline));
+    if (kube::Metadata::decode(now).resource_version != trial.meta.resource_version) {
+      return Error{Code::conflict, cat("trial ", quote(key.text()), " has changed since it was read")};
+    }
+    const auto run = client_.get(kube::resource_of(trial.run_spec), key, deadline);
+    // One that belongs to somebody else is left for the creation to complain about.
+    if (run.ok()) {
+      const kube::Metadata meta = kube::Metadata::decode(*run);
+      const bool ours = meta.controller() != nullptr && meta.controller()->uid == trial.meta.uid;
+      return ours ? Status(Error{Code::conflict, cat("the run of trial ", quote(key.text()), " is there already")}) : Status{};
+    }
+    if (run.error().code != Code::not_found) return run.error();
+    return metrics_.forget(key, deadline).context("removing reports of an earlier run");
+  }
+
   /// False if the run's kind is not watched.
   Result<bool> observe_run(const Trial& trial, TrialWorld& world, Deadline deadline) const {
     const kube::Resource resource = kube::resource_of(trial.run_spec);

@@ -19,8 +19,8 @@ kube::ListOptions on_node(const std::string& name) {
   return options;
 }
 
-AgentOptions completed(AgentOptions options, const Machine& machine) {
-  if (options.name.empty()) options.name = machine.host_name.empty() ? "node" : machine.host_name;
+AgentOptions completed(AgentOptions options) {
+  if (options.name.empty()) options.name = host_name();
   return options;
 }
 
@@ -31,7 +31,7 @@ std::uint64_t version_number(const std::string& version) { return std::strtoull(
 }  // namespace
 
 Agent::Agent(const kube::Client& client, ImageStore& images, const Clock& clock, AgentOptions options)
-    : client_(client), options_(completed(std::move(options), look_at_machine("/"))), clock_(clock),
+    : client_(client), options_(completed(std::move(options))), clock_(clock),
       node_{.client = client, .images = images, .clock = clock, .data = options_.data, .shim_program = options_.shim_program, .hidden = options_.hidden, .machine = {}, .mode = Mode::process, .facts = {}},
       performer_(client, clock, "kubelet"), pods_(client, kube::resources::pods, &Pod::decode, {}, on_node(options_.name)),
       services_(client, kube::resources::services, &ServiceName::decode), controller_(*this, clock, {.deadline = 10min, .retry_first = 50ms, .retry_most = 30s}), runner_(clock) {}

@@ -54,6 +54,15 @@ Value condition(std::string_view type, bool holds, std::string_view reason, std:
 
 }  // namespace
 
+std::string host_name() {
+  utsname names{};
+  ::uname(&names);
+  std::string out = lower(names.nodename);
+  for (char& c : out)
+    if (c == '_') c = '-';
+  return out.empty() || out == "(none)" ? "node" : out;
+}
+
 Machine look_at_machine(const fs::path& data) {
   Machine out;
   out.cpus = std::max(1u, std::thread::hardware_concurrency());
@@ -63,7 +72,7 @@ Machine look_at_machine(const fs::path& data) {
   if (::statvfs(data.c_str(), &disk) == 0) out.disk_bytes = static_cast<std::int64_t>(disk.f_blocks) * static_cast<std::int64_t>(disk.f_frsize);
   utsname names{};
   ::uname(&names);
-  out.host_name = lower(names.nodename);
+  out.host_name = host_name();
   out.kernel = names.release;
   out.architecture = std::string_view(names.machine) == "x86_64" ? "amd64" : std::string_view(names.machine) == "aarch64" ? "arm64" : names.machine;
   for (const std::string& line : split(read_file("/etc/os-release").value_or(""), '\n'))

@@ -21,6 +21,8 @@ struct Machine {
 
   Mode best_mode() const { return runc && overlay ? Mode::runc : Mode::process; }
 };
+/// The machine's name as a Node may have it: lower case; "node" if it has none.
+std::string host_name();
 Machine look_at_machine(const std::filesystem::path& data);
 
 struct NodeIdentity {

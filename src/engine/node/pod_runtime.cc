@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
 
 #include "base/files.h"
 #include "base/log.h"
@@ -175,8 +176,11 @@ void PodRuntime::prepare(const Pod& pod, const std::string& hosts, Deadline dead
     TRY_OK(make_directories(folders_.root, 0711));
     TRY_OK(make_directories(folders_.volumes(), 0711));
     // Who this is, for an agent that finds the folder after a crash.
-    if (!fs::exists(folders_.root / "pod.json"))
-      TRY_OK(write_file(folders_.root / "pod.json", to_json(Value::object({{"namespace", key_.name_space}, {"name", key_.name}, {"uid", uid_}}))));
+    // Not synced: after a power loss nothing of it runs.
+    if (!fs::exists(folders_.root / "pod.json")) {
+      TRY_OK(write_in_place(folders_.root / "pod.new", to_json(Value::object({{"namespace", key_.name_space}, {"name", key_.name}, {"uid", uid_}}))));
+      if (::rename((folders_.root / "pod.new").c_str(), (folders_.root / "pod.json").c_str()) != 0) return errno_error("writing", folders_.root / "pod.json");
+    }
     TRY_OK(place(pod, deadline));
     TRY_OK(write_in_place(folders_.root / "hosts", hosts));
     TRY_OK(write_in_place(folders_.root / "hostname", pod.hostname + "\n"));
@@ -194,7 +198,9 @@ void PodRuntime::prepare(const Pod& pod, const std::string& hosts, Deadline dead
 
 Result<Image> PodRuntime::image(const Pod& pod, const Container& container, Trouble& trouble, Deadline deadline) const {
   auto here = node_.images.resolve(container.image);
-  if (here.ok() && container.pull_policy != "Always") return here;
+  // Built-in images are called by their names; nobody else has newer ones.
+  const bool built_in = here.ok() && !here->id.starts_with("sha256:");
+  if (here.ok() && (container.pull_policy != "Always" || built_in)) return here;
   if (!here.ok() && here.error().code != Code::not_found) {
     trouble.reason = here.error().code == Code::malformed || here.error().code == Code::invalid ? "InvalidImageName" : "ErrImageInspect";
     return here;

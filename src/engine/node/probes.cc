@@ -1,5 +1,15 @@
 #include "node/probes.h"
 
+#include <fcntl.h>
+#include <netdb.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <memory>
+
 #include "base/log.h"
 #include "base/text.h"
 #include "net/client.h"
@@ -11,6 +21,23 @@ int port_of(const Container& container, const Probe& probe) {
   if (probe.port_name.empty()) return probe.port;
   const auto found = container.ports.find(probe.port_name);
   return found != container.ports.end() ? found->second : 0;
+}
+
+/// A connection, and no more.
+std::optional<std::string> connects(const std::string& host, int port, Duration limit) {
+  const addrinfo hints{.ai_flags = AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
+  addrinfo* found = nullptr;
+  if (const int code = ::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found); code != 0) return cat(host, ": ", ::gai_strerror(code));
+  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owned(found, &::freeaddrinfo);
+  const FileDescriptor socket(::socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (::connect(socket.get(), found->ai_addr, found->ai_addrlen) == 0) return std::nullopt;
+  pollfd ready{socket.get(), POLLOUT, 0};
+  if (errno != EINPROGRESS || ::poll(&ready, 1, static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(limit).count())) <= 0) return "no connection in time";
+  int problem = 0;
+  socklen_t size = sizeof problem;
+  ::getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &problem, &size);
+  if (problem != 0) return cat("connecting to ", host, ":", port, ": ", std::strerror(problem));
+  return std::nullopt;
 }
 
 }  // namespace
@@ -29,9 +56,12 @@ std::optional<std::string> run_probe(const PodRuntime& runtime, const Container&
     if (done->first != 0) return cat("exit code ", done->first, ": ", trim(done->second));
     return std::nullopt;
   }
-  const net::Endpoint endpoint{.host = probe.host.empty() ? pod_ip : probe.host, .port = static_cast<std::uint16_t>(port_of(container, probe)), .unix_path = {}, .tls = probe.scheme == "HTTPS", .insecure = true};
+  const std::string& host = probe.host.empty() ? pod_ip : probe.host;
+  const int port = port_of(container, probe);
+  if (probe.kind == Probe::Kind::tcp) return connects(host, port, limit);
+  const net::Endpoint endpoint{.host = host, .port = static_cast<std::uint16_t>(port), .unix_path = {}, .tls = probe.scheme == "HTTPS", .insecure = true};
   net::Client client;
-  net::Request request{.method = "GET", .path = probe.kind == Probe::Kind::http ? probe.path : "/"};
+  net::Request request{.method = "GET", .path = probe.path.substr(0, probe.path.find('?')), .query = net::Query::parse(probe.path.find('?') == std::string::npos ? std::string_view() : std::string_view(probe.path).substr(probe.path.find('?') + 1))};
   for (const auto& [name, value] : probe.headers) request.headers.set(name, value);
   const auto reply = client.call(endpoint, request, Deadline::after(limit));
   if (!reply.ok()) return reply.error().message;

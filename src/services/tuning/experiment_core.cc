@@ -226,6 +226,7 @@ void run(Round& round) {
     if (const auto rule = MedianRule::from(*e.early_stopping); !rule.ok()) return round.fail(cat("The Experiment cannot run: ", rule.error().message));
   }
   if (round.world.template_error) return round.fail(cat("The trial template cannot be read: ", round.world.template_error->message));
+  if (round.world.refused) return round.fail(cat("Its objects were refused: ", round.world.refused->message));
   summarise_trials(round);
   judge_completion(round);
   if (round.finished()) return;

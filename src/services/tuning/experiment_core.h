@@ -22,6 +22,7 @@ struct ExperimentWorld {
   std::optional<Suggestion> suggestion;  // of the experiment's name
   std::optional<std::string> template_text;  // the ConfigMap's template, if the experiment names one
   std::optional<Error> template_error;       // why it cannot be had
+  std::optional<Error> refused;              // why the API server will never take its trials; set by the shell
   Instant now;
 };
 

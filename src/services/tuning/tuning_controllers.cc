@@ -41,8 +41,14 @@ class ExperimentController final : public controller::Reconciler {
     if (const auto suggestion = caches_.suggestions.get(key)) world.suggestion = *suggestion;
     if (!experiment->trial_template.config_map.name.empty() && !experiment->completed()) TRY_OK(read_template(*experiment, world, deadline));
     const Decision decision = decide(world);
-    TRY_OK(performer_.perform(decision.actions, deadline));
-    return controller::Outcome{decision.look_again};
+    const Status done = performer_.perform(decision.actions, deadline);
+    if (done.ok()) return controller::Outcome{decision.look_again};
+    const Code code = done.error().code;
+    if (code != Code::invalid && code != Code::malformed && code != Code::already_exists) return done.error();
+    // Trying again would change nothing; the experiment has failed, and says why.
+    world.refused = done.error();
+    TRY_OK(performer_.perform(decide(world).actions, deadline));
+    return controller::Outcome{};
   }
 
  private:
@@ -133,6 +139,10 @@ class TrialController final : public controller::Reconciler {
   /// conflict: the caches are behind.
   Status prepare_run(const Trial& trial, Deadline deadline) {
     const kube::Key key = trial.meta.key();
+    if (const kube::OwnerReference* owner = trial.meta.controller(); owner != nullptr && owner->kind == experiments.kind) {
+      const auto experiment = caches_.experiments.get({key.name_space, owner->name});
+      if (!experiment || experiment->meta.deleted) return Error{Code::conflict, cat("the experiment of trial ", quote(key.text()), " is not there, or goes")};
+    }
     TRY(const Value now, client_.get(trials, key, deadline));
     if (kube::Metadata::decode(now).resource_version != trial.meta.resource_version) {
       return Error{Code::conflict, cat("trial ", quote(key.text()), " has changed since it was read")};

@@ -136,7 +136,8 @@ Status Store::load(const std::string& name, Bucket& bucket) const {
       continue;
     }
     wanted.insert(bytes_path(*meta));
-    bucket.objects[meta->name] = std::make_shared<const ObjectMeta>(std::move(*meta));
+    auto object = std::make_shared<const ObjectMeta>(std::move(*meta));
+    bucket.objects[object->name] = object;
   }
   if (problem && problem != std::errc::no_such_file_or_directory) return Error{Code::unavailable, cat("reading ", folder.string(), ": ", problem.message())};
   for (const fs::path& bytes : found)

@@ -99,8 +99,9 @@ function(masu_check_arrows)
     foreach(dep ${deps})
       get_property(dep_ring GLOBAL PROPERTY MASU_RING_OF_${dep})
       if(NOT dep_ring)
-        # A warning only: the other rooms can still be built; this one will not link.
-        message(WARNING "${name} depends on ${dep}, which is no room of the house.")
+        if(NOT MASU_ROOMS)
+          message(FATAL_ERROR "${name} depends on ${dep}, which is no room of the house.")
+        endif()
       elseif(NOT dep_ring IN_LIST MASU_RINGS_BELOW_${ring})
         message(FATAL_ERROR "${name} (${ring}) may not depend on ${dep} (${dep_ring}): arrows point inwards only, and "
           "siblings of the rings engine, services and gateways meet only at the Kubernetes API.")

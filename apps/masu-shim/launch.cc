@@ -15,6 +15,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "base/process.h"
 #include "base/text.h"
 #include "masu-shim/private_root.h"
 #include "value/json.h"
@@ -191,6 +192,27 @@ Result<pid_t> launch(const node::StartRequest& request, const OutputPipes& pipes
   auto pid = launch_runc(request, pipes);
   if (!pid.ok()) remove_mounts(request.mounts);
   return pid;
+}
+
+Status forget_runc(const node::StartRequest& request) {
+  constexpr std::string_view top = "/sys/fs/cgroup";
+  const std::size_t begin = request.memory_group.find("/masu/");
+  if (begin == std::string::npos || !request.memory_group.starts_with(top)) return delete_by_runc(request);
+  const std::string group = request.memory_group.substr(begin);
+  std::vector<std::string> folders = {request.memory_group};
+  std::error_code ignored;
+  if (begin != top.size())  // version 1: one tree for each controller
+    for (const auto& entry : fs::directory_iterator(top, ignored))
+      if (entry.is_directory(ignored) && !entry.is_symlink(ignored)) folders.push_back(entry.path().native() + group);
+  for (const std::string& folder : folders)
+    if (::rmdir(folder.c_str()) != 0 && errno != ENOENT) return delete_by_runc(request);
+  return remove_tree(cat(request.runc_root, "/", request.runc_id));
+}
+
+Status delete_by_runc(const node::StartRequest& request) {
+  TRY(const Completed done, run({.argv = {"runc", "--root", request.runc_root, "delete", "--force", request.runc_id}}, Deadline::after(20s)));
+  if (done.exit_code != 0) return Error{Code::unavailable, cat("runc delete: ", trim(done.errors))};
+  return {};
 }
 
 std::uint64_t start_time_of(pid_t pid) {

@@ -29,6 +29,11 @@ void remove_mounts(const std::vector<node::ShimMount>& mounts);
 /// the message is runc's or the kernel's.
 Result<pid_t> launch(const node::StartRequest& request, const OutputPipes& pipes);
 
+/// Removes what runc keeps of an ended container: its state and its cgroups. By hand where that is all there is to do (a
+/// program of Go takes as long as the container's start did), else by runc.
+Status forget_runc(const node::StartRequest& request);
+Status delete_by_runc(const node::StartRequest& request);
+
 /// The kernel's start time of a process, 0 if there is none.
 std::uint64_t start_time_of(pid_t pid);
 /// How many processes of this memory cgroup were killed for memory.

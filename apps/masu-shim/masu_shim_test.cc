@@ -51,7 +51,7 @@ TEST(LogWriter, CutsLongLinesAndRotates) {
 }
 
 TEST(Protocol, RequestsAndRecordsReadBackAsTheyWere) {
-  node::ContainerRecord record{.id = "a.0", .pid = 7, .pid_start = 99, .started = noon, .exit_code = 3, .oom = true, .reason = "r", .stop_by = noon};
+  node::ContainerRecord record{.id = "a.0", .pid = 7, .pid_start = 99, .started = noon, .exit_code = 3, .oom = true, .reason = "r", .message = {}, .stop_by = noon};
   EXPECT_EQ(node::ContainerRecord::decode(record.encode()), record);
   node::StartRequest request{.id = "a.0", .mode = "process", .mounts = {{.type = "bind", .source = "/a", .target = "/b", .read_only = true}}, .argv = {"x", "y"}, .environment = {{"A", "1"}}};
   EXPECT_EQ(node::StartRequest::decode(request.encode()).encode(), request.encode());

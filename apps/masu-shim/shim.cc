@@ -186,6 +186,7 @@ Value Shim::start(const Value& value) {
   container.request = std::move(request);
   container.log.emplace(container.request.log, LogWriter::Limits{});
   auto pipes = open_pipes(container.request.directory, true);
+  if (const Status mounted = mount_for_pod(container.request); !mounted.ok()) pipes = mounted.error();
   Result<pid_t> pid = pipes.ok() ? launch(container.request, *pipes) : Result<pid_t>(std::move(pipes).error());
   container.record.started = clock_.now();
   if (pid.ok()) {
@@ -203,13 +204,24 @@ Value Shim::start(const Value& value) {
     container.record.message = pid.error().message;
     container.record.finished = container.record.started;
     if (container.request.mode == "runc")
-      static_cast<void>(run({.argv = {"runc", "--root", container.request.runc_root, "delete", "--force", container.request.runc_id}}, Deadline::after(20s)));
+      static_cast<void>(delete_by_runc(container.request));
   }
   const Value record = container.record.encode();
   containers_.insert_or_assign(container.record.id, std::move(container));
   changed();
   reap();  // it may have ended already, and its signal was taken for runc's
   return Value::object({{"ok", true}, {"record", record}});
+}
+
+Status Shim::mount_for_pod(const node::StartRequest& request) {
+  for (const node::ShimMount& mount : request.pod_mounts) {
+    if (pod_mounts_.contains(mount.target)) continue;
+    const Status mounted = make_mount(mount);
+    // An ordinary user may not mount; the folder itself does as well, only not in memory.
+    if (!mounted.ok() && !(request.mode == "process" && mounted.error().code == Code::denied)) return mounted;
+    pod_mounts_.insert(mount.target);
+  }
+  return {};
 }
 
 void Shim::stop(Container& container, Duration grace) {
@@ -279,8 +291,7 @@ void Shim::ended(Container& container, int status) {
   container.process.reset();
   changed();
   if (container.request.mode == "runc") {
-    const auto removed = run({.argv = {"runc", "--root", container.request.runc_root, "delete", "--force", container.request.runc_id}}, Deadline::after(20s));
-    if (!removed.ok()) log::warn("runc delete failed", {{"container", record.id}, {"error", removed.error().message}});
+    if (const Status removed = forget_runc(container.request); !removed.ok()) log::warn("runc delete failed", {{"container", record.id}, {"error", removed.error().message}});
     remove_mounts(container.request.mounts);
   }
 }

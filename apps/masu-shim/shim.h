@@ -60,6 +60,7 @@ class Shim {
   void answer(std::uint64_t connection, const Value& value);
   Value handle(std::uint64_t connection, const Value& request, bool& later);
   Value start(const Value& request);
+  Status mount_for_pod(const node::StartRequest& request);
   Status start_exec(std::uint64_t connection, const Value& request);
   void stop(Container& container, Duration grace);
   void remove(const std::string& id);
@@ -79,6 +80,7 @@ class Shim {
   std::map<std::uint64_t, Connection> connections_;
   std::list<Exec> execs_;
   std::uint64_t next_connection_ = 1;
+  std::set<std::string> pod_mounts_;  // targets
   bool ending_ = false;
 };
 

@@ -24,12 +24,13 @@ std::vector<fs::path> old_files(const fs::path& path) {
 }
 
 /// "TIME stream TAG text" taken apart. False if it is not such a line.
-bool parts_of(std::string_view line, std::string_view& time, bool& whole, std::string_view& text) {
+bool parts_of(std::string_view line, std::string_view& time, bool& whole, std::string_view& text, bool* errors = nullptr) {
   const std::size_t first = line.find(' ');
   const std::size_t second = first == std::string_view::npos ? first : line.find(' ', first + 1);
   const std::size_t third = second == std::string_view::npos ? second : line.find(' ', second + 1);
   if (third == std::string_view::npos) return false;
   time = line.substr(0, first);
+  if (errors != nullptr) *errors = line.substr(first + 1, second - first - 1) == "stderr";
   whole = line.substr(second + 1, third - second - 1) != "P";
   text = line.substr(third + 1);
   return true;
@@ -52,6 +53,7 @@ Result<LogOptions> log_options(const net::Query& query, Instant now) {
   out.follow = flag("follow");
   out.previous = flag("previous");
   out.timestamps = flag("timestamps");
+  out.streams = flag("streams");
   TRY(out.tail_lines, number(query, "tailLines"));
   TRY(out.limit_bytes, number(query, "limitBytes"));
   TRY(const auto since, number(query, "sinceSeconds"));
@@ -79,14 +81,15 @@ std::string LogFilter::take(std::string_view bytes) {
 
 void LogFilter::line(std::string_view line, std::string& out) {
   std::string_view time, text;
-  bool whole = true;
-  if (!parts_of(line, time, whole, text)) return;
+  bool whole = true, errors = false;
+  if (!parts_of(line, time, whole, text, &errors)) return;
   if (options_.since && !in_line_) {
     const auto at = parse_rfc3339(time);
     if (at.ok() && *at < *options_.since) return;
   }
   std::string shown;
   if (options_.timestamps && !in_line_) shown = cat(time, " ");
+  if (options_.streams && !in_line_) shown += errors ? "E " : "O ";
   shown += text;
   if (whole) shown += '\n';
   in_line_ = !whole;

@@ -16,6 +16,7 @@ namespace masu::node {
 
 struct LogOptions {
   bool follow = false, previous = false, timestamps = false;
+  bool streams = false;  // ours: "O " or "E " before each line says which stream it came from
   std::optional<std::int64_t> tail_lines, limit_bytes;
   std::optional<Instant> since;
 };

@@ -265,8 +265,7 @@ Status PodRuntime::launch(const Pod& pod, const Container& container, const Imag
   }
   StartRequest request = bundle.request;
   if (node_.mode == Mode::runc) TRY_OK(write_in_place(directory / "config.json", to_json(bundle.config)));
-  std::vector<ShimMount> memory = memory_mounts(pod, folders_.volumes());
-  if (!memory.empty() && attempts_.empty()) request.mounts.insert(request.mounts.begin(), memory.begin(), memory.end());
+  request.pod_mounts = memory_mounts(pod, folders_.volumes());
   TRY(const Value answer, ask_shim(folders_.root, Value::object({{"op", "start"}, {"start", request.encode()}}), deadline));
   // The folders of the attempt before the last are of no use to anybody.
   if (attempt >= 2) static_cast<void>(remove_tree(folders_.attempt(container.name, attempt - 2)));

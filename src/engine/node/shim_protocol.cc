@@ -6,6 +6,22 @@ namespace {
 std::int64_t count(Instant instant) { return instant.time_since_epoch().count(); }
 Instant instant(const Value& value) { return Instant{Duration{value.as_integer()}}; }
 
+Value encode_mounts(const std::vector<ShimMount>& mounts) {
+  Value out = Array{};
+  for (const ShimMount& mount : mounts)
+    out.push_back(Value::object({{"type", mount.type}, {"source", mount.source}, {"target", mount.target}, {"options", mount.options}, {"read_only", mount.read_only}}));
+  return out;
+}
+
+std::vector<ShimMount> decode_mounts(const Value& list) {
+  std::vector<ShimMount> out;
+  for (const Value& mount : list.as_array()) {
+    out.push_back({.type = std::string(mount["type"].as_string()), .source = std::string(mount["source"].as_string()), .target = std::string(mount["target"].as_string()),
+                   .options = std::string(mount["options"].as_string()), .read_only = mount["read_only"].as_bool()});
+  }
+  return out;
+}
+
 }  // namespace
 
 Value StartRequest::encode() const {
@@ -14,9 +30,8 @@ Value StartRequest::encode() const {
                              {"user", user}, {"group", group}, {"backoff_level", backoff_level}});
   Object& variables = out["environment"].object();
   for (const auto& [name, value] : environment) variables[name] = value;
-  Array& list = out["mounts"].array();
-  for (const ShimMount& mount : mounts)
-    list.push_back(Value::object({{"type", mount.type}, {"source", mount.source}, {"target", mount.target}, {"options", mount.options}, {"read_only", mount.read_only}}));
+  out["mounts"] = encode_mounts(mounts);
+  out["pod_mounts"] = encode_mounts(pod_mounts);
   return out;
 }
 
@@ -35,11 +50,8 @@ StartRequest StartRequest::decode(const Value& value) {
   out.user = value["user"].as_integer(-1);
   out.group = value["group"].as_integer(-1);
   out.backoff_level = static_cast<int>(value["backoff_level"].as_integer());
-  for (const Value& mount : value["mounts"].as_array()) {
-    out.mounts.push_back({.type = std::string(mount["type"].as_string()), .source = std::string(mount["source"].as_string()),
-                          .target = std::string(mount["target"].as_string()), .options = std::string(mount["options"].as_string()),
-                          .read_only = mount["read_only"].as_bool()});
-  }
+  out.mounts = decode_mounts(value["mounts"]);
+  out.pod_mounts = decode_mounts(value["pod_mounts"]);
   return out;
 }
 

@@ -39,7 +39,8 @@ struct StartRequest {
   std::string log;                   // the log file, in the form of the container runtime interface
   std::string runc_root, runc_id;    // runc
   std::string memory_group;          // folder of the memory cgroup, where an out-of-memory kill is counted; may be empty
-  std::vector<ShimMount> mounts;
+  std::vector<ShimMount> mounts;     // of this container: gone when it has ended
+  std::vector<ShimMount> pod_mounts; // of the pod: made once, gone with the shim
   // process mode
   std::vector<std::string> argv;
   std::map<std::string, std::string> environment;

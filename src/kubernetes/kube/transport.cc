@@ -1,6 +1,7 @@
 #include "kube/transport.h"
 
 #include "base/text.h"
+#include "net/client.h"
 #include "value/json.h"
 
 namespace masu::kube {
@@ -64,9 +65,14 @@ class InProcessTransport final : public Transport {
   InProcessTransport(net::Handler handler, std::string user, std::vector<std::string> groups)
       : handler_(std::move(handler)), user_(std::move(user)), groups_(std::move(groups)) {}
 
-  Result<net::Reply> call(const net::Request& request, Deadline) override {
+  Result<net::Reply> call(const net::Request& request, Deadline deadline) override {
     net::Answer answer = handler_(as_us(request));
     if (auto* reply = std::get_if<net::Reply>(&answer)) return std::move(*reply);
+    // What a node answers (a log that is not followed) is asked of the node.
+    if (const auto* relay = std::get_if<net::Relay>(&answer)) {
+      TRY(const net::Url url, net::parse_url(relay->address.find(':') != std::string::npos && !relay->address.starts_with("unix:") ? cat("http://", relay->address) : relay->address));
+      return nodes_.call(net::endpoint_of(url), relay->request, deadline);
+    }
     return Error{Code::unsupported, cat(request.method, " ", request.path, " answers with a stream; open it instead")};
   }
 
@@ -89,6 +95,7 @@ class InProcessTransport final : public Transport {
     return request;
   }
 
+  net::Client nodes_;
   net::Handler handler_;
   std::string user_;
   std::vector<std::string> groups_;

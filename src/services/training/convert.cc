@@ -191,6 +191,7 @@ Value experiment(const JobSpec& job, JobKind kind, Value object, Findings& findi
     findings.note(cat(path, ".maxTrials"), cat("the grid has only ", trials, " cells: ", trials, " trials"));
   }
   Value metadata = metadata_of(job, job.name);
+  metadata["annotations"][annotations::stop_trials] = Value("true");
   annotate_scales(tuning.parameters, metadata, findings);
   if (!job.previous_observations.as_array().empty()) metadata["annotations"][annotations::previous] = Value(to_json(job.previous_observations));
 

@@ -31,6 +31,8 @@ inline constexpr std::string_view trial_id = "masu.dev/trial-id-parameter";
 inline constexpr std::string_view scales = "masu.dev/parameter-scales";
 /// JSON [{"assignments": {"lr": "0.1"}, "value": "0.93"}]: an earlier search that seeds this one.
 inline constexpr std::string_view previous = "masu.dev/previous-observations";
+/// "true": trials that still run when the search is over are stopped; the cloud's job is over then.
+inline constexpr std::string_view stop_trials = "masu.dev/stop-running-trials";
 }  // namespace annotations
 
 /// Labels of the job that are valid Kubernetes labels.

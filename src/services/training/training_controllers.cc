@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kinds/pod.h"
+#include "training/log_archiver.h"
 #include "training/training_job_core.h"
 
 namespace masu::training {
@@ -58,16 +59,22 @@ struct Caches {
 
 class TrainingJobController final : public controller::Reconciler {
  public:
-  TrainingJobController(const Caches& caches, const Clock& clock, const controller::Performer& performer, const TrainingControllers::Options& options)
-      : caches_(caches), clock_(clock), performer_(performer), options_(options) {}
+  /// `logs` may be null.
+  TrainingJobController(const Caches& caches, const Clock& clock, const controller::Performer& performer, const TrainingControllers::Options& options, LogArchiver* logs)
+      : caches_(caches), clock_(clock), performer_(performer), options_(options), logs_(logs) {}
   std::string_view name() const override { return "trainingjobs"; }
 
   Result<controller::Outcome> reconcile(const kube::Key& key, Deadline deadline) override {
     const auto job = caches_.jobs.get(key);
-    if (!job) return controller::Outcome{};
+    if (!job) {
+      if (logs_ != nullptr && caches_.jobs.synced()) TRY_OK(logs_->forget_job(key, deadline).context("removing the logs of a deleted job"));
+      return controller::Outcome{};
+    }
     const World world = observe(*job);
     const Decision decision = decide(world);
     TRY_OK(performer_.perform(decision.actions, deadline));
+    // Whoever follows the log comes to an end when the end of the job can be read.
+    if (logs_ != nullptr && job->status.ended) TRY_OK(logs_->close_job(key, job->meta.uid, deadline).context("closing the log of a job"));
     return controller::Outcome{decision.look_again};
   }
 
@@ -92,7 +99,7 @@ class TrainingJobController final : public controller::Reconciler {
     }
     const std::string previous(job.raw.at("hyperparameters", "resumePreviousJobId").as_string());
     if (!previous.empty()) world.previous = find_job(name_space, previous);
-    if (options_.logs != nullptr) observe_logs(world);
+    if (logs_ != nullptr) observe_logs(world);
     return world;
   }
 
@@ -105,9 +112,9 @@ class TrainingJobController final : public controller::Reconciler {
   }
 
   void observe_logs(World& world) const {
-    world.logs_complete = std::all_of(world.pods.begin(), world.pods.end(), [&](const kinds::Pod& pod) { return options_.logs->complete(pod.meta.key()); });
+    world.logs_complete = std::all_of(world.pods.begin(), world.pods.end(), [&](const kinds::Pod& pod) { return logs_->complete(pod); });
     for (const kinds::Pod& pod : world.pods) {
-      if (pod.phase == "Failed") world.last_lines = options_.logs->last_lines(pod.meta.key(), 20);
+      if (pod.phase == "Failed") world.last_lines = logs_->last_lines(pod);
     }
   }
 
@@ -128,6 +135,7 @@ class TrainingJobController final : public controller::Reconciler {
   const Clock& clock_;
   const controller::Performer& performer_;
   const TrainingControllers::Options& options_;
+  LogArchiver* const logs_;
 };
 
 }  // namespace
@@ -148,7 +156,8 @@ struct TrainingControllers::Parts {
                {client, resources::catalog_images, &Entry<CatalogImage>::decode},
                {client, resources::service_accounts, &Named::decode, options.name_space, {.field_selector = cat("metadata.name=", account_name)}}},
         performer(client, clock, "masu-training"),
-        reconciler(caches, clock, performer, options),
+        archiver(options.archive != nullptr ? std::make_unique<LogArchiver>(client, caches.pods, *options.archive, options.split_streams) : nullptr),
+        reconciler(caches, clock, performer, options, archiver.get()),
         controller(reconciler, clock) {
     controller.watch(caches.jobs);
     controller.watch_owned(caches.claims, resources::training_jobs);
@@ -157,6 +166,10 @@ struct TrainingControllers::Parts {
     // Trials and pods belong to children of ours; their labels name the job.
     watch_labelled(caches.trials, experiment_label);
     watch_labelled(caches.pods, job_label);
+    if (archiver) {
+      archive_controller = std::make_unique<controller::Controller>(*archiver, clock);
+      archive_controller->watch(caches.pods);
+    }
   }
 
   template <class T>
@@ -170,6 +183,8 @@ struct TrainingControllers::Parts {
   const Options options;
   Caches caches;
   controller::Performer performer;
+  std::unique_ptr<LogArchiver> archiver;
+  std::unique_ptr<controller::Controller> archive_controller;
   TrainingJobController reconciler;
   controller::Controller controller;
 };
@@ -185,10 +200,11 @@ std::vector<kube::InformerBase*> TrainingControllers::informers() {
 }
 
 std::vector<controller::Controller*> TrainingControllers::controllers() {
-  return {&parts_->controller};
+  std::vector<controller::Controller*> out = {&parts_->controller};
+  if (parts_->archive_controller) out.push_back(parts_->archive_controller.get());
+  return out;
 }
 
-void TrainingControllers::wake(const kube::Key& job) { parts_->controller.queue().add(job); }
 controller::Performer& TrainingControllers::performer() { return parts_->performer; }
 
 std::map<std::string, std::string> passed_environment(const std::map<std::string, std::string>& ours) {

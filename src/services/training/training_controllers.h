@@ -9,7 +9,7 @@
 /// serviceaccounts, trials; get, list, watch, create, delete persistentvolumeclaims, jobs, tfjobs, pytorchjobs, experiments; patch
 /// experiments; create and patch events.
 
-#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -17,19 +17,10 @@
 #include "controller/action.h"
 #include "controller/controller.h"
 #include "kube/informer.h"
+#include "ledger/log_archive.h"
 #include "training/site.h"
 
 namespace masu::training {
-
-/// What the log archive knows about a job's pods. Thread-safe. The real one is LogArchiver; without one every log counts as complete.
-class LogProgress {
- public:
-  virtual ~LogProgress() = default;
-  /// Everything that the named pod said is archived.
-  virtual bool complete(const kube::Key& pod) = 0;
-  /// The newest lines of a pod's main container, oldest first.
-  virtual std::vector<std::string> last_lines(const kube::Key& pod, std::size_t most) = 0;
-};
 
 class TrainingControllers {
  public:
@@ -37,7 +28,9 @@ class TrainingControllers {
     std::string name_space;  // empty: all
     /// Defaults: images, hub and ledger URLs, environment. Machines, catalogue, nodes and accounts come from the cluster.
     Site site;
-    LogProgress* logs = nullptr;  // outlives the controllers
+    ledger::LogArchive* archive = nullptr;  // outlives the controllers; without one the logs of pods are not kept
+    bool split_streams = false;             // nodes tell standard output and error apart (masu's own)
+    bool operators = true;                  // run TFJobs and PyTorchJobs (there is no training-operator)
   };
   /// All references outlive it.
   TrainingControllers(const kube::Client& client, const Clock& clock, Options options);
@@ -47,8 +40,6 @@ class TrainingControllers {
 
   std::vector<kube::InformerBase*> informers();
   std::vector<controller::Controller*> controllers();
-  /// Looks at the job again (its logs are complete).
-  void wake(const kube::Key& job);
   controller::Performer& performer();
 
  private:

@@ -314,10 +314,12 @@ class Round {
   }
 
   void end_when_told() {
-    if (world_.logs_complete) {
+    const kube::Condition* finished = kube::find_condition(status_.conditions, "Finished");
+    const bool waited = finished && finished->last_transition && world_.now - *finished->last_transition >= 30s;
+    if (world_.logs_complete || waited) {
       status_.ended = world_.now;
     } else {
-      look_again(1s);
+      look_again(200ms);
     }
   }
 

@@ -78,8 +78,11 @@ Check Admission::pod(Value& pod) const {
     for (Value& candidate : read_all(store_, "scheduling.k8s.io/priorityclasses"))
       if (std::as_const(candidate)["globalDefault"].as_bool()) priority = std::move(candidate);
   }
-  TRY_OK(builtin::admit_pod(pod, account ? &*account : nullptr, priority ? &*priority : nullptr));
-  return {};
+  const Status admitted = builtin::admit_pod(pod, account ? &*account : nullptr, priority ? &*priority : nullptr);
+  if (admitted.ok()) return {};
+  Failure failure(admitted.error());
+  failure.details = Value::object({{"name", std::as_const(pod)["metadata"]["name"]}, {"kind", "pods"}});
+  return failure;
 }
 
 Check Admission::claim(Value& claim) const {

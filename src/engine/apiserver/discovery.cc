@@ -207,8 +207,9 @@ Outcome<net::Answer> discover(const Catalog& catalog, const net::Request& reques
       return tagged(request, group, "application/json");
     }
     if (parts.size() == 3 && catalog.has_version(parts[1], parts[2])) return tagged(request, resource_list(catalog, parts[1], parts[2]), "application/json");
+    return unknown_resource();
   }
-  return page_not_found();
+  return core ? unknown_resource() : page_not_found();
 }
 
 std::map<std::string, std::string> OpenApi::hashes(const std::shared_ptr<const Catalog>& catalog) {

@@ -223,7 +223,7 @@ std::vector<Entry> decode_entries(const Value& object) {
 void encode_entries(std::vector<Entry> entries, Value& object) {
   std::erase_if(entries, [](const Entry& entry) { return entry.fields.empty(); });
   std::stable_sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
-    return std::tie(a.operation, a.manager, a.subresource) < std::tie(b.operation, b.manager, b.subresource);  // Apply before Update
+    return std::tie(a.operation, a.time, a.manager, a.subresource) < std::tie(b.operation, b.time, b.manager, b.subresource);  // Apply before Update
   });
   if (entries.empty()) {
     object["metadata"].erase("managedFields");
@@ -248,12 +248,14 @@ bool is_key_field(const std::vector<std::string>& path) {
   return key.ok() && key->contains(std::string_view(path.back()).substr(2));
 }
 
-Failure conflict_of(const Type& type, std::string_view name, const std::vector<std::pair<Entry, FieldSet>>& conflicts) {
+Failure conflict_of(const std::vector<std::pair<Entry, FieldSet>>& conflicts) {
   Array causes;
   std::string text;
   for (const auto& [entry, fields] : conflicts) {
     const auto paths = fields.paths();
-    const std::string who = cat(quote(entry.manager), " using ", entry.api_version);
+    std::string who = quote(entry.manager);
+    if (!entry.subresource.empty()) who += cat(" with subresource ", quote(entry.subresource));
+    if (entry.operation == "Update") who += cat(" using ", entry.api_version, entry.time.empty() ? "" : " at ", entry.time);
     if (!text.empty()) text += "\n";
     text += paths.size() == 1 ? cat("conflict with ", who, ": ", path_text(paths[0])) : cat("conflicts with ", who, ":");
     for (const auto& path : paths) {
@@ -262,8 +264,7 @@ Failure conflict_of(const Type& type, std::string_view name, const std::vector<s
     }
   }
   const std::size_t count = causes.size();
-  Value details = Value::object({{"name", name}, {"kind", type.kind.plural}, {"causes", std::move(causes)}});
-  if (!type.kind.group.empty()) details["group"] = type.kind.group;
+  Value details = Value::object({{"causes", std::move(causes)}});
   return {409, "Conflict", cat("Apply failed with ", count, count == 1 ? " conflict: " : " conflicts: ", text), std::move(details)};
 }
 
@@ -324,7 +325,7 @@ Outcome<Value> apply_owned(const Type& type, const Value& old, const Value& appl
     if (force) entry.fields.subtract(touched);
     else conflicts.emplace_back(entry, std::move(touched));
   }
-  if (!conflicts.empty()) return conflict_of(type, applied.at("metadata", "name").as_string(), conflicts);
+  if (!conflicts.empty()) return conflict_of(conflicts);
 
   Entry& mine = entry_for(entries, type, "Apply", manager);
   FieldSet dropped = mine.fields;

@@ -31,7 +31,7 @@ TEST(Apply, CreatesOwnsRemovesAndConflicts) {
 
   const Said conflict = cluster.apply(map + "?fieldManager=two", body(R"({"a":"9"})"));
   EXPECT_EQ(conflict.status, 409);
-  EXPECT_EQ(conflict.message(), "Apply failed with 1 conflict: conflict with \"one\" using v1: .data.a");
+  EXPECT_EQ(conflict.message(), "Apply failed with 1 conflict: conflict with \"one\": .data.a");
   EXPECT_EQ(conflict.body.at("details", "causes")[0]["field"].as_string(), ".data.a");
   EXPECT_EQ(conflict.body.at("details", "causes")[0]["reason"].as_string(), "FieldManagerConflict");
 

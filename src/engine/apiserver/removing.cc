@@ -91,12 +91,14 @@ Outcome<Written> Writing::remove_object(Call& call, const Type& type, const std:
 }
 
 Outcome<Written> Writing::remove_attempt(Call&, const Type& type, const Record& record, const DeleteOptions& options) const {
-  const ResourceName resource = type.resource_name();
   const Value old = type.tree(record);
+  const ResourceName by_kind{type.kind.group, type.kind.kind, type.kind.kind};  // as upstream names it in these two
   if (!options.uid.empty() && options.uid != record.uid)
-    return conflict(resource, record.key.name, cat("Precondition failed: UID in precondition: ", options.uid, ", UID in object meta: ", record.uid));
+    return conflict(by_kind, record.key.name, cat("the UID in the precondition (", options.uid, ") does not match the UID in record (", record.uid,
+                                                  "). The object might have been deleted and then recreated"));
   if (!options.resource_version.empty() && options.resource_version != cat(record.version))
-    return conflict(resource, record.key.name, cat("Precondition failed: ResourceVersion in precondition: ", options.resource_version, ", ResourceVersion in object meta: ", record.version));
+    return conflict(by_kind, record.key.name, cat("the ResourceVersion in the precondition (", options.resource_version, ") does not match the ResourceVersion in record (", record.version,
+                                                  "). The object might have been modified"));
 
   const Instant now = clock_.now();
   Value object = old;

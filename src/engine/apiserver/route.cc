@@ -82,22 +82,22 @@ Route parse_route(const net::Request& request) {
 
 Outcome<WriteOptions> write_options(const net::Request& request) {
   WriteOptions options;
+  const ResourceName kind{"meta.k8s.io", "", request.method == "POST" ? "CreateOptions" : request.method == "PATCH" ? "PatchOptions" : "UpdateOptions"};
   for (const std::string& value : request.query.all("dryRun")) {
     if (value.empty()) continue;
-    if (value != "All")
-      return invalid({"meta.k8s.io", "", "PatchOptions"}, "", {{"dryRun", "FieldValueNotSupported", cat("Unsupported value: ", quote(value), ": supported values: \"All\"")}});
+    if (value != "All") return invalid(kind, "", {{"dryRun", "FieldValueNotSupported", cat("Unsupported value: []string{", quote(value), "}: supported values: \"All\"")}});
     options.dry_run = true;
   }
   const std::string_view validation = request.query.get("fieldValidation");
   if (validation == "Strict") options.validation = FieldValidation::strict;
   else if (validation == "Ignore") options.validation = FieldValidation::ignore;
   else if (!validation.empty() && validation != "Warn")
-    return invalid({"meta.k8s.io", "", "CreateOptions"}, "", {{"fieldValidation", "FieldValueNotSupported",
-                   cat("Unsupported value: ", quote(validation), ": supported values: \"Ignore\", \"Strict\", \"Warn\"")}});
+    return invalid(kind, "", {{"fieldValidation", "FieldValueNotSupported",
+                   cat("Unsupported value: ", quote(validation), ": supported values: \"\", \"Ignore\", \"Strict\", \"Warn\"")}});
   options.field_manager = request.query.get("fieldManager");
   options.manager_given = !options.field_manager.empty();
   if (options.field_manager.size() > 128)
-    return invalid({"meta.k8s.io", "", "CreateOptions"}, "", {{"fieldManager", "FieldValueTooLong", "Too long: may not be more than 128 bytes"}});
+    return invalid(kind, "", {{"fieldManager", "FieldValueTooLong", "Too long: may not be more than 128 bytes"}});
   if (options.field_manager.empty()) {
     const std::string_view agent = request.headers.get("User-Agent");
     options.field_manager = agent.substr(0, agent.find('/'));
@@ -131,7 +131,7 @@ Outcome<DeleteOptions> delete_options(const net::Query& query, const Value& body
   if (orphan) options.propagation = *orphan ? "Orphan" : "Background";
   if (!options.propagation.empty() && options.propagation != "Background" && options.propagation != "Foreground" && options.propagation != "Orphan")
     return invalid(name, "", {{"propagationPolicy", "FieldValueNotSupported", cat("Unsupported value: ", quote(options.propagation),
-                   ": supported values: \"Background\", \"Foreground\", \"Orphan\"")}});
+                   ": supported values: \"Foreground\", \"Background\", \"Orphan\", \"nil\"")}});
   if (options.grace_seconds && *options.grace_seconds < 0) options.grace_seconds = 1;
   return options;
 }
@@ -166,7 +166,7 @@ Outcome<Accepted> accepted(const net::Request& request) {
     if (as == "Table") return Accepted{Form::table, version, yaml};
     if (as == "PartialObjectMetadata" || as == "PartialObjectMetadataList") return Accepted{Form::metadata, version, yaml};
   }
-  return Failure{406, "NotAcceptable", "only the following media types are accepted: application/json, application/yaml"};
+  return Failure{406, "NotAcceptable", "406: Not Acceptable\n\nAvailable representations: application/json, application/yaml", Object{}};
 }
 
 }  // namespace masu::apiserver

@@ -148,7 +148,7 @@ Outcome<net::Answer> ApiServer::serve_path(Call& call) {
 Outcome<net::Answer> ApiServer::serve_resource(Call& call) {
   const Route& route = call.route;
   call.type = call.catalog->find(route.group, route.version, route.plural);
-  if (!call.type) return call.catalog->has_version(route.group, route.version) ? unknown_resource() : page_not_found();
+  if (!call.type) return call.catalog->has_group(route.group) ? unknown_resource() : page_not_found();
   const builtin::Kind& kind = call.type->kind;
   const bool is_namespaces = kind.group.empty() && kind.plural == "namespaces";
   if (!kind.namespaced && !route.ns.empty() && !is_namespaces) return unknown_resource();
@@ -162,7 +162,9 @@ Outcome<net::Answer> ApiServer::serve_resource(Call& call) {
     return parts_->subresources.serve(call);
   }
   if (!allowed_verb(kind.verbs, route.verb)) return method_not_allowed();
-  if (route.verb == "create" && !route.name.empty()) return method_not_allowed();
+  // One object is made at its collection, and changed under its own name.
+  const bool one = route.verb == "update" || route.verb == "patch";
+  if ((route.verb == "create" && !route.name.empty()) || (one && route.name.empty())) return method_not_allowed();
   if (kind.is_virtual) {
     if (kind.kind == "Binding") {
       const TypePtr pods = call.catalog->find("", "v1", "pods");

@@ -83,7 +83,7 @@ TEST(Verbs, RefusalsAreInUpstreamsWords) {
       {"unknown resource", "GET", "/api/v1/namespaces/default/widgets", "", 404, "the server could not find the requested resource"},
       {"put of nothing", "PUT", maps + "/z", map("z"), 404, "configmaps \"z\" not found"},
       {"field selector", "GET", maps + "?fieldSelector=spec.x%3D1", "", 400, "field label not supported: spec.x"},
-      {"dry run", "POST", maps + "?dryRun=Some", map("b"), 422, "PatchOptions.meta.k8s.io \"\" is invalid: dryRun: Unsupported value: \"Some\": supported values: \"All\""},
+      {"dry run", "POST", maps + "?dryRun=Some", map("b"), 422, "CreateOptions.meta.k8s.io \"\" is invalid: dryRun: Unsupported value: []string{\"Some\"}: supported values: \"All\""},
       {"protected", "DELETE", "/api/v1/namespaces/kube-system", "", 403, "namespaces \"kube-system\" is forbidden: this namespace may not be deleted"},
       {"lease without version", "PUT", "/api/v1/nodes/n", R"({"metadata":{"name":"n"}})", 404, "nodes \"n\" not found"},
   };

@@ -177,7 +177,7 @@ Outcome<net::Answer> Subresources::relay(Call& call) const {
     TRY(container, chosen_container(pod, call.request.query.get("container"), !log));
   }
   if (node.empty()) {
-    if (log) return net::Answer(net::Reply{.status = 200, .headers = {{"Content-Type", "text/plain"}}});  // nothing has been said yet
+    if (log) return net::Answer(net::Reply{.status = 204});  // nothing has been said yet
     return bad_request(cat("pod ", call.route.name, " does not have a host assigned"));
   }
   const RecordPtr record = store_.get({"/nodes", "", node});

@@ -151,6 +151,13 @@ Outcome<Written> Writing::create_object(Call& call, const Type& type, Value obje
     if (is_namespace(type)) object["metadata"]["labels"]["kubernetes.io/metadata.name"] = std::as_const(object)["metadata"]["name"];
     Value candidate = object;
     type.prune_and_default(candidate);
+    if (!applying) {
+      // The creator owns what he sent and its defaults, not what admission adds.
+      Value sent = candidate;
+      if (type.kind.has_status) sent.erase("status");
+      track_update(type, nullptr, sent, {options.field_manager, ""}, now);
+      keep(candidate["metadata"], std::as_const(sent)["metadata"], "managedFields");
+    }
     TRY_OK(admission_.create(call, type, candidate));
     type.prune_and_default(candidate);
     type.prepare_create(candidate);
@@ -164,7 +171,6 @@ Outcome<Written> Writing::create_object(Call& call, const Type& type, Value obje
     if (is_definition(type))
       for (Cause& cause : validate_definition(candidate, nullptr)) causes.push_back(std::move(cause));
     if (!causes.empty()) return invalid(resource, name, causes);
-    if (!applying) track_update(type, nullptr, candidate, {options.field_manager, ""}, now);
     const Key key = type.key(ns, name);
     const auto present_failure = [&](const RecordPtr& present) {
       Failure failure = already_exists(resource, name);
@@ -243,7 +249,7 @@ Outcome<Written> Writing::attempt(Call& call, const Type& type, const Record& re
     if (const std::string_view uid = metadata["uid"].as_string(); !uid.empty() && uid != record.uid)
       return conflict(resource, name, cat("Precondition failed: UID in precondition: ", uid, ", UID in object meta: ", record.uid));
     if (const std::string_view given = metadata["name"].as_string(); given != name)
-      return invalid(resource, name, {wrong_value("metadata.name", given, "field is immutable")});
+      return bad_request(cat("the name of the object (", given, ") does not match the name on the URL (", name, ")"));
     if (const std::string_view ns = metadata["namespace"].as_string(); ns != record.key.ns)
       return bad_request("the namespace of the provided object does not match the namespace sent on the request");
   }
@@ -331,7 +337,13 @@ Outcome<net::Answer> Writing::patch(Call& call) const {
   const Type& type = *call.type;
   const Make make = [&](const Value& old) -> Outcome<Value> {
     TRY(Value object, patched(call, type, old, body.value));
-    TRY_OK(strictness(call, type, object, body.duplicates, options.validation));
+    // What a patch makes of an object is the patch's fault: 422, as opposed to a body that cannot be read.
+    const auto blamed = [&](const Failure& failure) {
+      if (failure.code != 400) return failure;
+      return invalid({}, "", {wrong_value("patch", to_json(body.value), failure.message)});
+    };
+    if (const Check types = type.check_types(object); !types.ok()) return blamed(types.error());
+    if (const Check strict = strictness(call, type, object, body.duplicates, options.validation); !strict.ok()) return blamed(strict.error());
     return object;
   };
   TRY(const Written written, change(call, type, call.route.name, call.route.subresource, make, options));

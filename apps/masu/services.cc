@@ -12,7 +12,6 @@
 #include "ledger/authorizer.h"
 #include "ledger/ledger.h"
 #include "ledger/log_archive.h"
-#include "training/log_archiver.h"
 #include "training/training_controllers.h"
 #include "tuning/tuning_controllers.h"
 #include "value/json.h"
@@ -55,7 +54,6 @@ struct Services::Parts {
 
   std::unique_ptr<tuning::TuningControllers> tuning;
   std::unique_ptr<training::TrainingControllers> training;
-  std::unique_ptr<training::LogArchiver> archiver;
   controller::Runner runner{clock};
   kube::Informers informers;
   std::atomic<bool> started = false;
@@ -96,8 +94,8 @@ Status Services::start(const Places& places, Deadline deadline) {
   training.site.ledger = places.ledger;
   training.site.environment = training::passed_environment(current_environment());
   training.operators = parts.options.operators;
-  parts.archiver = std::make_unique<training::LogArchiver>(parts.client, parts.clock, *parts.archive);
-  training.logs = parts.archiver.get();
+  training.archive = parts.archive.get();
+  training.split_streams = parts.options.own_nodes;
   parts.training = std::make_unique<training::TrainingControllers>(parts.client, parts.clock, std::move(training));
   if (parts.options.tuning) parts.tuning = std::make_unique<tuning::TuningControllers>(parts.client, parts.clock, *parts.metrics);
 

@@ -21,6 +21,7 @@ class Services {
     int threads = 4;                    // for reconciles
     bool operators = true;              // TFJobs and PyTorchJobs are ours to run (no training-operator here)
     bool tuning = true;                 // Experiments are ours to run (no Katib here)
+    bool own_nodes = false;             // the nodes are masu's: they tell a program's two streams apart
   };
   /// Opens hub and ledger. The client acts as somebody who may do all that the controllers need; it and the clock outlive
   /// the services.

@@ -113,7 +113,7 @@ Status serve(const Settings& settings, const std::function<void(const Instance&)
   const auto transport = kube::in_process_transport(api_handler, "system:masu", {"system:masters"});
   const kube::Client client(*transport, cat("masu/", MASU_VERSION));
 
-  TRY(const auto services, Services::open(client, clock, {.hub = folder.hub(), .ledger = folder.ledger()}));
+  TRY(const auto services, Services::open(client, clock, {.hub = folder.hub(), .ledger = folder.ledger(), .own_nodes = true}));
   net::Server::Options options;
   options.spool_directory = folder.root / "spool";
   TRY_OK(make_directories(options.spool_directory, 0700));

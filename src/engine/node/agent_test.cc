@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -28,6 +29,15 @@ class HostImages final : public ImageStore {
 };
 
 fs::path shim_program() { return fs::read_symlink("/proc/self/exe").parent_path().parent_path().parent_path().parent_path() / "bin" / "masu-shim"; }
+
+pid_t shim_of(const fs::path& folder) {
+  for (const auto& entry : fs::directory_iterator("/proc")) {
+    std::error_code ignored;
+    const pid_t pid = std::atoi(entry.path().filename().c_str());
+    if (pid > 0 && fs::read_symlink(entry.path() / "cwd", ignored) == folder && read_file(entry.path() / "comm").value_or("") == "masu-shim\n") return pid;
+  }
+  return -1;
+}
 
 class AgentTest : public testing::TestWithParam<Mode> {
  protected:
@@ -126,6 +136,32 @@ TEST_P(AgentTest, WhatRunsIsFoundAgainByTheNextAgent) {
   EXPECT_EQ(status["containerStatuses"].as_array().at(0).at("state", "terminated", "exitCode").as_integer(), 5);
   EXPECT_EQ(status["containerStatuses"].as_array().at(0)["restartCount"].as_integer(), 0);
   EXPECT_EQ(logs("long", "main"), "started\nstopped\n");
+}
+
+TEST_P(AgentTest, AContainerOutlivesItsShim) {
+  create("tough", R"({"restartPolicy":"Never","containers":[{"name":"main","image":"host","command":["sh","-c","echo started; while [ ! -e /v/stop ]; do sleep 0.01; done; echo stopped"],
+    "volumeMounts":[{"name":"v","mountPath":"/v"}]}],"volumes":[{"name":"v","emptyDir":{}}]})");
+  until([&] { return phase("tough") == "Running" && logs("tough", "main") == "started\n"; });
+  const fs::path folder = directory_.path() / "pods/uid-tough";
+  const pid_t first = shim_of(folder);
+  ASSERT_GT(first, 0);
+  ::kill(first, SIGKILL);
+  until([&] { return shim_of(folder) != first && shim_of(folder) > 0 && connect_shim(folder).ok(); });
+  ASSERT_TRUE(write_file(folder / "volumes/v/stop", "").ok());
+  until([&] { return phase("tough") == "Failed"; });
+  // Its exit code is lost with its parent; its words are not.
+  EXPECT_EQ(pod("tough")["status"]["containerStatuses"].as_array().at(0).at("state", "terminated", "reason").as_string(), "ContainerStatusUnknown");
+  EXPECT_EQ(logs("tough", "main"), "started\nstopped\n");
+}
+
+TEST_P(AgentTest, ProbesDecideWhetherAPodIsReadyAndAlive) {
+  create("probed", R"({"containers":[{"name":"main","image":"host","command":["sh","-c","touch /v/ready; while :; do sleep 0.01; done"],"volumeMounts":[{"name":"v","mountPath":"/v"}],
+    "readinessProbe":{"exec":{"command":["test","-e","/v/ready"]},"periodSeconds":1},"livenessProbe":{"exec":{"command":["test","!","-e","/v/dead"]},"periodSeconds":1,"failureThreshold":1}}],
+    "terminationGracePeriodSeconds":0,"volumes":[{"name":"v","emptyDir":{}}]})");
+  const auto status = [&] { return pod("probed")["status"]["containerStatuses"].as_array().at(0); };
+  until([&] { return phase("probed") == "Running" && status()["ready"].as_bool(); });
+  ASSERT_TRUE(write_file(directory_.path() / "pods/uid-probed/volumes/v/dead", "").ok());
+  until([&] { return status()["restartCount"].as_integer() == 1; });
 }
 
 TEST_P(AgentTest, DeletionStopsCleansAndReleases) {

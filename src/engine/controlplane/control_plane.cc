@@ -3,6 +3,7 @@
 #include <deque>
 #include <vector>
 
+#include "controlplane/garbage.h"
 #include "controlplane/namespaces_core.h"
 #include "controlplane/shells.h"
 
@@ -27,24 +28,36 @@ Caches::Caches(const kube::Client& client)
       namespaces(client, resources::namespaces, &Namespace::decode),
       accounts(client, resources::service_accounts, &Named::decode, "", named("default")),
       authorities(client, resources::config_maps, &RootAuthority::decode, "", named(root_authority_name)),
-      jobs(client, resources::jobs, &Job::decode) {}
+      jobs(client, resources::jobs, &Job::decode),
+      replica_sets(client, resources::replica_sets, &ReplicaSet::decode),
+      deployments(client, resources::deployments, &Deployment::decode),
+      stateful_sets(client, resources::stateful_sets, &StatefulSet::decode),
+      definitions(client, resources::crds, &Named::decode) {}
 
-std::vector<kube::InformerBase*> Caches::all() { return {&pods, &nodes, &claims, &volumes, &classes, &namespaces, &accounts, &authorities, &jobs}; }
+std::vector<kube::InformerBase*> Caches::all() { return {&pods, &nodes, &claims, &volumes, &classes, &namespaces, &accounts, &authorities, &jobs, &replica_sets, &deployments, &stateful_sets, &definitions}; }
 
 struct ControlPlane::Parts {
   Parts(const kube::Client& client, const Clock& clock, Options options)
       : caches(client),
         scheduler({client, clock, caches}),
         jobs({client, clock, caches}),
+        replica_sets({client, clock, caches}),
+        deployments({client, clock, caches}),
+        stateful_sets({client, clock, caches}),
         namespaces({client, clock, caches}, options.root_ca),
         volumes({client, clock, caches}, options.volumes),
         pods({client, clock, caches}),
+        garbage({client, clock, caches}),
         runner(clock) {
     add(scheduler, clock);
     add(jobs, clock);
+    add(replica_sets, clock);
+    add(deployments, clock);
+    add(stateful_sets, clock);
     add(namespaces, clock);
     add(volumes, clock);
     add(pods, clock);
+    add(garbage, clock);
   }
 
   template <class Shell>
@@ -57,9 +70,13 @@ struct ControlPlane::Parts {
   Caches caches;
   SchedulerShell scheduler;
   JobShell jobs;
+  ReplicaSetShell replica_sets;
+  DeploymentShell deployments;
+  StatefulSetShell stateful_sets;
   NamespaceShell namespaces;
   VolumeShell volumes;
   PodCollector pods;
+  GarbageCollector garbage;
   std::deque<controller::Controller> controllers;
   controller::Runner runner;
   kube::Informers informers;
@@ -72,18 +89,21 @@ ControlPlane::~ControlPlane() { stop(); }
 Status ControlPlane::start(Deadline deadline) {
   for (kube::InformerBase* informer : parts_->caches.all()) parts_->informers.start(*informer);
   TRY_OK(parts_->informers.wait_synced(deadline));
+  parts_->garbage.use_threads();
   parts_->runner.start(1);
   return {};
 }
 
 void ControlPlane::stop() {
   parts_->runner.stop();
+  parts_->garbage.stop();
   parts_->informers.stop();
 }
 
 bool ControlPlane::step() {
   bool worked = false;
   for (kube::InformerBase* informer : parts_->caches.all()) worked = informer->pump() || worked;
+  worked = parts_->garbage.pump() || worked;
   for (controller::Controller& controller : parts_->controllers) worked = controller.step() || worked;
   return worked;
 }

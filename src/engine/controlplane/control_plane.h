@@ -23,8 +23,6 @@ class ControlPlane {
     std::filesystem::path volumes;
     /// PEM of the API server's authority, for ConfigMap kube-root-ca.crt in each namespace.
     std::string root_ca;
-    /// How often the collector asks which kinds there are.
-    Duration discovery_every = 10s;
   };
   /// Client and clock outlive it. The client acts as a user who may do everything.
   ControlPlane(const kube::Client& client, const Clock& clock, Options options);

@@ -12,6 +12,8 @@
 #include "controlplane/control_plane.h"
 #include "controlplane/job_core.h"
 #include "controlplane/objects.h"
+#include "controlplane/replicas_core.h"
+#include "controlplane/stateful_core.h"
 #include "kube/informer.h"
 
 namespace masu::controlplane {
@@ -28,6 +30,10 @@ struct Caches {
   kube::Informer<Named> accounts;            // those named "default"
   kube::Informer<RootAuthority> authorities;
   kube::Informer<Job> jobs;
+  kube::Informer<ReplicaSet> replica_sets;
+  kube::Informer<Deployment> deployments;
+  kube::Informer<StatefulSet> stateful_sets;
+  kube::Informer<Named> definitions;  // CustomResourceDefinitions
   std::vector<kube::InformerBase*> all();
 };
 
@@ -56,6 +62,42 @@ class JobShell final : public controller::Reconciler {
  public:
   explicit JobShell(Tools tools) : tools_(tools), performer_(tools.client, tools.clock, "job-controller") {}
   std::string_view name() const override { return "job"; }
+  Result<controller::Outcome> reconcile(const kube::Key& key, Deadline deadline) override;
+  void watch(controller::Controller& own);
+
+ private:
+  Tools tools_;
+  controller::Performer performer_;
+};
+
+class ReplicaSetShell final : public controller::Reconciler {
+ public:
+  explicit ReplicaSetShell(Tools tools) : tools_(tools), performer_(tools.client, tools.clock, "replicaset-controller") {}
+  std::string_view name() const override { return "replicaset"; }
+  Result<controller::Outcome> reconcile(const kube::Key& key, Deadline deadline) override;
+  void watch(controller::Controller& own);
+
+ private:
+  Tools tools_;
+  controller::Performer performer_;
+};
+
+class DeploymentShell final : public controller::Reconciler {
+ public:
+  explicit DeploymentShell(Tools tools) : tools_(tools), performer_(tools.client, tools.clock, "deployment-controller") {}
+  std::string_view name() const override { return "deployment"; }
+  Result<controller::Outcome> reconcile(const kube::Key& key, Deadline deadline) override;
+  void watch(controller::Controller& own);
+
+ private:
+  Tools tools_;
+  controller::Performer performer_;
+};
+
+class StatefulSetShell final : public controller::Reconciler {
+ public:
+  explicit StatefulSetShell(Tools tools) : tools_(tools), performer_(tools.client, tools.clock, "statefulset-controller") {}
+  std::string_view name() const override { return "statefulset"; }
   Result<controller::Outcome> reconcile(const kube::Key& key, Deadline deadline) override;
   void watch(controller::Controller& own);
 

@@ -199,7 +199,8 @@ Status check_condition(std::string_view path) {
       const bool all = component.ends_with(")#");
       if (!all && !component.ends_with(")")) return wrong("a query is not closed by )");
       const Filter filter = split_filter(component.substr(2, component.size() - (all ? 4 : 3)));
-      if (!filter.op.empty() && !literal_of(filter.literal)) return wrong(cat("the query compares with ", filter.literal, ", which is no JSON literal"));
+      if (!filter.op.empty() && !literal_of(filter.literal))
+        return wrong(cat("the query compares with ", filter.literal, ", which is no JSON literal"));
       if (!filter.path.empty()) TRY_OK(check_condition(filter.path));
     }
     at = end + 1;
@@ -217,7 +218,8 @@ std::optional<Matched> condition_holds(const Value& document, std::string_view p
   if (path.empty() || !found) return {};
   const Value& first = found->is_array() ? (*found)[std::size_t{0}] : *found;
   if (found->is_array() ? found->as_array().empty() : !found->is_object()) return {};
-  return Matched{std::string(first["reason"].as_string()), std::string(first["message"].as_string()), std::string(first["lastTransitionTime"].as_string())};
+  return Matched{std::string(first["reason"].as_string()), std::string(first["message"].as_string()),
+      std::string(first["lastTransitionTime"].as_string())};
 }
 
 }  // namespace masu::tuning

@@ -26,7 +26,8 @@ struct Round {
   controller::Actions events;
 
   void event(std::string_view type, std::string_view reason, std::string message) {
-    events.push_back(Event{experiments, experiment.meta.key(), experiment.meta.uid, std::string(type), std::string(reason), std::move(message)});
+    events.push_back(Event{experiments, experiment.meta.key(), experiment.meta.uid, std::string(type), std::string(reason),
+        std::move(message)});
   }
   void fail(std::string message) {
     event("Warning", "ExperimentFailed", message);
@@ -89,10 +90,12 @@ void judge_completion(Round& round) {
   const auto best = objective_value(e.objective, round.status.best_observation);
   const bool up = e.objective.goal == optimise::Goal::maximise;
   if (best && e.objective.wanted && (up ? *best >= *e.objective.wanted : *best <= *e.objective.wanted)) {
-    return round.succeed("ExperimentGoalReached", cat("Experiment has succeeded because Objective goal has reached: ", e.objective.metric, " is ", *best, " in trial ", round.status.best_trial));
+    return round.succeed("ExperimentGoalReached", cat("Experiment has succeeded because Objective goal has reached: ",
+        e.objective.metric, " is ", *best, " in trial ", round.status.best_trial));
   }
   if (e.max_failed && failed != 0 && static_cast<int>(failed) >= *e.max_failed) {
-    return round.fail(cat("Experiment has failed because max failed count has reached: ", failed, " trials failed (", round.status.metrics_unavailable.size(), " of them without the metric ",
+    return round.fail(cat("Experiment has failed because max failed count has reached: ", failed, " trials failed (",
+        round.status.metrics_unavailable.size(), " of them without the metric ",
                           quote(e.objective.metric), "), maxFailedTrialCount is ", *e.max_failed));
   }
   if (e.max_trials && static_cast<int>(round.done()) >= *e.max_trials) {
@@ -125,7 +128,8 @@ Value suggestion_object(const Experiment& e, int requests) {
   meta["namespace"] = e.meta.name_space;
   meta["ownerReferences"] = Value::array({kube::owned_by(experiments, e.meta).encode()});
   for (const auto& [key, value] : e.meta.labels) meta["labels"][key] = value;
-  object["spec"] = Value::object({{"algorithm", e.algorithm.encode()}, {"requests", requests}, {"resumePolicy", std::string(name(e.resume))}});
+  object["spec"] = Value::object({{"algorithm", e.algorithm.encode()}, {"requests", requests},
+      {"resumePolicy", std::string(name(e.resume))}});
   if (e.early_stopping) object["spec"]["earlyStopping"] = e.early_stopping->encode();
   return object;
 }
@@ -157,7 +161,8 @@ bool create_trial(Round& round, const TrialAssignment& assignment) {
   const TrialTemplate& from = round.experiment.trial_template;
   const kube::Key key{round.experiment.meta.name_space, assignment.name};
   const auto& text = round.world.template_text;
-  auto run = text ? render_trial_text(*text, from.parameters, assignment.parameters, key) : render_trial(from.trial_spec, from.parameters, assignment.parameters, key);
+  auto run = text ? render_trial_text(*text, from.parameters, assignment.parameters, key) : render_trial(from.trial_spec,
+      from.parameters, assignment.parameters, key);
   if (!run.ok()) {
     round.fail(cat("The trial template cannot be filled in: ", run.error().message));
     return false;
@@ -192,16 +197,19 @@ void add_trials(Round& round, std::size_t wanted) {
   if (!suggestion) {
     round.decision.actions.push_back(Create{suggestions, suggestion_object(round.experiment, static_cast<int>(requests))});
   } else if (static_cast<std::size_t>(std::max(suggestion->requests, 0)) < requests) {
-    round.decision.actions.push_back(Patch{suggestions, suggestion->meta.key(), Value::object({{"spec", Value::object({{"requests", requests}})}}), suggestion->meta.resource_version, ""});
+    round.decision.actions.push_back(Patch{suggestions, suggestion->meta.key(),
+        Value::object({{"spec", Value::object({{"requests", requests}})}}), suggestion->meta.resource_version, ""});
   } else if (started == 0 && round.active() == 0 && search_ended(*suggestion)) {
-    round.succeed("ExperimentSuggestionEndReached", cat("Experiment has succeeded because the search space has no point left: all ", assigned, " were tried"));
+    round.succeed("ExperimentSuggestionEndReached",
+        cat("Experiment has succeeded because the search space has no point left: all ", assigned, " were tried"));
   }
 }
 
 /// A completed experiment whose limit was raised goes on, where its policy allows it.
 bool restarts(const Experiment& e, std::size_t trial_count) {
   const Condition* succeeded = e.status.conditions.find("Succeeded");
-  return succeeded != nullptr && succeeded->status == "True" && succeeded->reason == "ExperimentMaxTrialsReached" && e.resume != ResumePolicy::never &&
+  return succeeded != nullptr && succeeded->status == "True" && succeeded->reason == "ExperimentMaxTrialsReached" &&
+      e.resume != ResumePolicy::never &&
          e.max_trials && *e.max_trials > static_cast<int>(trial_count);
 }
 
@@ -218,12 +226,14 @@ void run(Round& round) {
   if (round.finished()) {
     conditions.remove("Succeeded");
     round.status.completed.reset();
-    conditions.set("Restarting", "True", "ExperimentRestarting", cat("Experiment is restarted: maxTrialCount is ", *e.max_trials, " now"), now);
+    conditions.set("Restarting", "True", "ExperimentRestarting",
+        cat("Experiment is restarted: maxTrialCount is ", *e.max_trials, " now"), now);
     round.event("Normal", "ExperimentRestarting", "Experiment is restarted");
   }
   if (e.wrong) return round.fail(cat("The Experiment cannot run: ", e.wrong->message));
   if (e.early_stopping) {
-    if (const auto rule = MedianRule::from(*e.early_stopping); !rule.ok()) return round.fail(cat("The Experiment cannot run: ", rule.error().message));
+    if (const auto rule = MedianRule::from(*e.early_stopping); !rule.ok())
+      return round.fail(cat("The Experiment cannot run: ", rule.error().message));
   }
   if (round.world.template_error) return round.fail(cat("The trial template cannot be read: ", round.world.template_error->message));
   if (round.world.refused) return round.fail(cat("Its objects were refused: ", round.world.refused->message));
@@ -250,7 +260,8 @@ Decision decide(const ExperimentWorld& world) {
   // moment behind costs a retry, not a started trial. What the status says has then been done.
   controller::Actions& actions = round.decision.actions;
   const Value patch = controller::status_patch(world.experiment.status.encode(), round.status.encode());
-  if (!patch.is_null()) actions.push_back(Patch{experiments, world.experiment.meta.key(), patch, world.experiment.meta.resource_version, "status"});
+  if (!patch.is_null()) actions.push_back(Patch{experiments, world.experiment.meta.key(), patch,
+      world.experiment.meta.resource_version, "status"});
   actions.insert(actions.end(), round.events.begin(), round.events.end());
   return std::move(round.decision);
 }

@@ -14,7 +14,8 @@ using namespace masu::tuning;
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size < 1 || size > 64 * 1024) return 0;
   const std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
-  const Value sample = Value::object({{"status", Value::object({{"conditions", Value::array({Value::object({{"type", "A"}, {"status", "True"}})})}})}});
+  const Value sample = Value::object({{"status", Value::object({{"conditions",
+      Value::array({Value::object({{"type", "A"}, {"status", "True"}})})}})}});
   if (data[0] % 2 == 0) {
     (void)condition_holds(sample, text);
     return 0;

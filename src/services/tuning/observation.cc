@@ -77,7 +77,8 @@ Result<MedianRule> MedianRule::from(const Algorithm& algorithm) {
   for (const auto& [key, text] : algorithm.settings) {
     const auto number = read_number(text);
     if (key != "min_trials_required" && key != "start_step") {
-      return Error{Code::invalid, cat("early stopping ", quote(algorithm.name), " has no setting ", quote(key), "; it has min_trials_required and start_step")};
+      return Error{Code::invalid, cat("early stopping ", quote(algorithm.name), " has no setting ", quote(key),
+          "; it has min_trials_required and start_step")};
     }
     if (!number || std::floor(*number) != *number || *number < 1 || *number > 1e6) {
       return Error{Code::invalid, cat("early stopping setting ", key, " must be a whole number of at least 1, not ", quote(text))};

@@ -35,7 +35,8 @@ Result<std::vector<optimise::Observed>> previous_observations(const optimise::Sp
     std::vector<Assignment> assignments;
     for (const auto& [name, value] : item["assignments"].as_object()) assignments.push_back({name, std::string(value.as_string())});
     auto point = point_of(space, assignments);
-    if (point) out.push_back({std::move(*point), item["value"].is_number() ? std::optional(item["value"].as_number()) : read_number(item["value"].as_string())});
+    if (point) out.push_back({std::move(*point), item["value"].is_number()
+        ? std::optional(item["value"].as_number()) : read_number(item["value"].as_string())});
   }
   return out;
 }
@@ -106,7 +107,8 @@ Status answer(const SuggestionWorld& world, SuggestionStatus& status) {
   }
   if (static_cast<int>(points.size()) < missing) {
     status.conditions.clear("Running", world.now);
-    status.conditions.set("Succeeded", "True", std::string(suggestion_end_reason), cat("The search space has no point left: all ", status.assignments.size(), " were given"), world.now);
+    status.conditions.set("Succeeded", "True", std::string(suggestion_end_reason),
+        cat("The search space has no point left: all ", status.assignments.size(), " were given"), world.now);
     status.completed = world.now;
   }
   return {};
@@ -124,7 +126,8 @@ Decision decide(const SuggestionWorld& world) {
   const Instant now = world.now;
   controller::Actions events;
   const auto event = [&](std::string_view type, std::string_view reason, std::string message) {
-    events.push_back(Event{suggestions, suggestion.meta.key(), suggestion.meta.uid, std::string(type), std::string(reason), std::move(message)});
+    events.push_back(Event{suggestions, suggestion.meta.key(), suggestion.meta.uid, std::string(type), std::string(reason),
+        std::move(message)});
   };
 
   if (conditions.find("Created") == nullptr) {
@@ -156,7 +159,8 @@ Decision decide(const SuggestionWorld& world) {
     }
   }
   const Value patch = controller::status_patch(suggestion.status.encode(), status.encode());
-  if (!patch.is_null()) decision.actions.push_back(Patch{suggestions, suggestion.meta.key(), patch, suggestion.meta.resource_version, "status"});
+  if (!patch.is_null()) decision.actions.push_back(Patch{suggestions, suggestion.meta.key(), patch, suggestion.meta.resource_version,
+      "status"});
   decision.actions.insert(decision.actions.end(), events.begin(), events.end());
   return decision;
 }

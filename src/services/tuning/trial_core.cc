@@ -59,7 +59,8 @@ Value run_object(const Trial& trial) {
   label(run, trial);
   Value& spec = run["spec"];
   if (spec.contains("template")) label(spec["template"], trial);
-  for (const std::string_view replicas : {"tfReplicaSpecs", "pytorchReplicaSpecs", "xgbReplicaSpecs", "mpiReplicaSpecs", "paddleReplicaSpecs", "jaxReplicaSpecs"}) {
+  for (const std::string_view replicas : {"tfReplicaSpecs", "pytorchReplicaSpecs", "xgbReplicaSpecs", "mpiReplicaSpecs",
+      "paddleReplicaSpecs", "jaxReplicaSpecs"}) {
     if (!spec.contains(replicas)) continue;
     for (auto& [role, replica] : spec[replicas].object()) {
       if (replica.contains("template")) label(replica["template"], trial);
@@ -73,7 +74,8 @@ void stop_run(Round& round) {
   const Run& run = *round.world.run;
   const kube::Resource resource = run_resource(round.trial);
   const std::string& kind = resource.kind;
-  const bool operator_kind = kind == "TFJob" || kind == "PyTorchJob" || kind == "XGBoostJob" || kind == "PaddleJob" || kind == "MPIJob" || kind == "JAXJob";
+  const bool operator_kind = kind == "TFJob" || kind == "PyTorchJob" || kind == "XGBoostJob" || kind == "PaddleJob" ||
+      kind == "MPIJob" || kind == "JAXJob";
   if (round.trial.retain && (kind == "Job" || operator_kind)) {
     const Value suspend = Value::object({{"suspend", true}});
     const Value spec = kind == "Job" ? suspend : Value::object({{"runPolicy", suspend}});
@@ -91,10 +93,12 @@ void end_with_reports(Round& round, const Matched& matched) {
   const std::string& text = observation.front().by(objective.strategy(objective.metric));
   if (objective_value(objective, observation)) {
     round.status.observation = std::move(observation);
-    round.finish("Succeeded", with_job("TrialSucceeded", "reason", matched.reason), with_job("Trial has succeeded", "message", matched.message));
+    round.finish("Succeeded", with_job("TrialSucceeded", "reason", matched.reason),
+        with_job("Trial has succeeded", "message", matched.message));
     return round.event("Normal", "JobSucceeded", cat("Job has succeeded; ", objective.metric, " is ", text));
   }
-  const bool told = std::any_of(world.reports->begin(), world.reports->end(), [&](const MetricEntry& e) { return e.name == objective.metric; });
+  const bool told = std::any_of(world.reports->begin(), world.reports->end(),
+      [&](const MetricEntry& e) { return e.name == objective.metric; });
   auto ended = parse_rfc3339(matched.time);
   if (!told && ended.ok() && world.now < *ended + report_grace) {
     round.decision.look_again = report_poll;
@@ -103,7 +107,8 @@ void end_with_reports(Round& round, const Matched& matched) {
   std::string message;
   if (text == unavailable) {
     const auto seen = seen_metrics(*world.reports, objective.metric);
-    message = cat("Metrics are not available: the program ended without an error, but never reported the metric ", quote(objective.metric), "; ",
+    message = cat("Metrics are not available: the program ended without an error, but never reported the metric ",
+        quote(objective.metric), "; ",
                   seen.empty() ? std::string("it reported none at all") : cat("it reported ", join(seen, ", ")),
                   ". Report it under that name, or name another objective metric");
   } else {
@@ -128,9 +133,11 @@ void while_running(Round& round) {
   if (observation.front().latest != unavailable) round.status.observation = std::move(observation);
   if (!early) return;
   const auto rule = MedianRule::from(*world.experiment->early_stopping);
-  if (!rule.ok() || !falls_behind(*rule, round.trial.objective.goal, curve_of(round.trial.objective, *world.reports), world.finished)) return;
+  if (!rule.ok() || !falls_behind(*rule, round.trial.objective.goal, curve_of(round.trial.objective, *world.reports), world.finished))
+    return;
   round.decision.look_again.reset();
-  const std::string message = cat("Trial is early stopped: its best ", round.trial.objective.metric, " is worse than the median of ", world.finished.size(), " finished trials at the same step");
+  const std::string message = cat("Trial is early stopped: its best ", round.trial.objective.metric, " is worse than the median of ",
+      world.finished.size(), " finished trials at the same step");
   round.finish("EarlyStopped", "TrialEarlyStopped", message);
   round.event("Normal", "TrialEarlyStopped", message);
   stop_run(round);
@@ -194,7 +201,8 @@ RunState state_of(const Trial& trial, const std::optional<Run>& run) {
   if (run->meta.deleted || run->suspended) return RunState::waiting;
   const std::string_view kind = run->object["kind"].as_string();
   if (kind == "Job") return status["active"].as_integer() > 0 ? RunState::running : RunState::waiting;
-  if (kind == "TFJob" || kind == "PyTorchJob") return condition_holds(run->object, "status.conditions.#(type==\"Running\")#|#(status==\"True\")#") ? RunState::running : RunState::waiting;
+  if (kind == "TFJob" || kind == "PyTorchJob") return condition_holds(run->object,
+      "status.conditions.#(type==\"Running\")#|#(status==\"True\")#") ? RunState::running : RunState::waiting;
   return RunState::running;
 }
 
@@ -205,11 +213,13 @@ bool wants_reports(const Trial& trial, const std::optional<Run>& run) {
 }
 
 bool wants_curves(const TrialWorld& world) {
-  return world.experiment && world.experiment->early_stopping && !world.trial.completed() && state_of(world.trial, world.run) == RunState::running;
+  return world.experiment && world.experiment->early_stopping && !world.trial.completed() &&
+      state_of(world.trial, world.run) == RunState::running;
 }
 
 bool creates_run(const Decision& decision) {
-  return std::any_of(decision.actions.begin(), decision.actions.end(), [](const controller::Action& a) { return std::holds_alternative<Create>(a); });
+  return std::any_of(decision.actions.begin(), decision.actions.end(),
+      [](const controller::Action& a) { return std::holds_alternative<Create>(a); });
 }
 
 Decision decide(const TrialWorld& world) {
@@ -219,7 +229,8 @@ Decision decide(const TrialWorld& world) {
   // An ending is written before its run is stopped, or the stopped run would look like a failed one: status first.
   controller::Actions& actions = round.decision.actions;
   const Value patch = controller::status_patch(world.trial.status.encode(), round.status.encode());
-  if (!patch.is_null()) actions.insert(actions.begin(), Patch{trials, world.trial.meta.key(), patch, world.trial.meta.resource_version, "status"});
+  if (!patch.is_null()) actions.insert(actions.begin(),
+      Patch{trials, world.trial.meta.key(), patch, world.trial.meta.resource_version, "status"});
   actions.insert(actions.end(), round.events.begin(), round.events.end());
   return std::move(round.decision);
 }

@@ -51,14 +51,16 @@ Result<std::string> metadata_value(std::string_view reference, const Value& mani
   if (inner == "Namespace") return trial.name_space;
   if (inner == "Kind") return std::string(manifest["kind"].as_string());
   if (inner == "APIVersion") return std::string(manifest["apiVersion"].as_string());
-  for (const auto& [prefix, member] : {std::pair<std::string_view, std::string_view>{"Labels[", "labels"}, {"Annotations[", "annotations"}}) {
+  for (const auto& [prefix, member] : {std::pair<std::string_view, std::string_view>{"Labels[", "labels"},
+      {"Annotations[", "annotations"}}) {
     if (!inner.starts_with(prefix) || !inner.ends_with(']')) continue;
     const std::string_view key = inner.substr(prefix.size(), inner.size() - prefix.size() - 1);
     const Value& value = manifest.at("metadata", member, key);
     if (value.is_string()) return std::string(value.as_string());
     return Error{Code::invalid, cat("trial parameter reference ", reference, ": the template's metadata has no ", member, " ", quote(key))};
   }
-  return Error{Code::invalid, cat("trial parameter reference ", reference, " is unknown; there are Name, Namespace, Kind, APIVersion, Labels[key], Annotations[key]")};
+  return Error{Code::invalid, cat("trial parameter reference ", reference,
+      " is unknown; there are Name, Namespace, Kind, APIVersion, Labels[key], Annotations[key]")};
 }
 
 /// "digits-12": "12". The whole name where it does not end in a number.
@@ -70,7 +72,8 @@ std::string trial_number(const std::string& trial) {
   return digits ? number : trial;
 }
 
-Result<Values> values_of(const Value& manifest, const std::vector<TrialParameter>& parameters, const std::vector<Assignment>& assignments, const kube::Key& trial) {
+Result<Values> values_of(const Value& manifest, const std::vector<TrialParameter>& parameters,
+    const std::vector<Assignment>& assignments, const kube::Key& trial) {
   Values out;
   std::size_t used = 0;
   const std::string_view id_parameter = manifest.at("metadata", "annotations", trial_id_annotation).as_string();
@@ -87,12 +90,14 @@ Result<Values> values_of(const Value& manifest, const std::vector<TrialParameter
       continue;
     }
     const auto found = std::find_if(assignments.begin(), assignments.end(), [&](const Assignment& a) { return a.name == p.reference; });
-    if (found == assignments.end()) return Error{Code::invalid, cat("trial ", quote(trial.name), ": trial parameter ", quote(p.name), " refers to ", quote(p.reference), ", which has no value")};
+    if (found == assignments.end()) return Error{Code::invalid,
+        cat("trial ", quote(trial.name), ": trial parameter ", quote(p.name), " refers to ", quote(p.reference), ", which has no value")};
     out[p.name] = found->value;
     ++used;
   }
   if (used != assignments.size()) {
-    return Error{Code::invalid, cat("trial ", quote(trial.name), ": ", assignments.size(), " parameters have values, but the template refers to ", used)};
+    return Error{Code::invalid, cat("trial ", quote(trial.name), ": ", assignments.size(),
+        " parameters have values, but the template refers to ", used)};
   }
   return out;
 }

@@ -17,7 +17,8 @@ constexpr Duration unwatched_poll = 1s;
 
 /// A refusal that stays, however often it is tried. (denied is not one: a quota may have room later.)
 bool is_final(Code code) {
-  return code == Code::invalid || code == Code::malformed || code == Code::unsupported || code == Code::already_exists || code == Code::not_found;
+  return code == Code::invalid || code == Code::malformed || code == Code::unsupported || code == Code::already_exists ||
+      code == Code::not_found;
 }
 
 /// What all three see.
@@ -39,7 +40,8 @@ class ExperimentController final : public controller::Reconciler {
     if (!experiment) return controller::Outcome{};
     ExperimentWorld world{.experiment = *experiment, .trials = caches_.trials.controlled_by(experiment->meta.uid), .now = clock_.now()};
     if (const auto suggestion = caches_.suggestions.get(key)) world.suggestion = *suggestion;
-    if (!experiment->trial_template.config_map.name.empty() && !experiment->completed()) TRY_OK(read_template(*experiment, world, deadline));
+    if (!experiment->trial_template.config_map.name.empty() &&
+        !experiment->completed()) TRY_OK(read_template(*experiment, world, deadline));
     const Decision decision = decide(world);
     const Status done = performer_.perform(decision.actions, deadline);
     if (done.ok()) return controller::Outcome{decision.look_again};
@@ -58,7 +60,8 @@ class ExperimentController final : public controller::Reconciler {
     const auto map = client_.get(config_maps, from.config_map, deadline);
     if (!map.ok() && map.error().code != Code::not_found && map.error().code != Code::denied) return map.error();
     if (!map.ok()) world.template_error = map.error();
-    else if (!map->at("data", from.template_path).is_string()) world.template_error = Error{Code::not_found, cat("ConfigMap ", quote(from.config_map.text()), " has no key ", quote(from.template_path))};
+    else if (!map->at("data", from.template_path).is_string()) world.template_error = Error{Code::not_found,
+        cat("ConfigMap ", quote(from.config_map.text()), " has no key ", quote(from.template_path))};
     else world.template_text = map->at("data", from.template_path).as_string();
     return {};
   }
@@ -71,7 +74,8 @@ class ExperimentController final : public controller::Reconciler {
 
 class SuggestionController final : public controller::Reconciler {
  public:
-  SuggestionController(const Caches& caches, const Clock& clock, const controller::Performer& performer) : caches_(caches), clock_(clock), performer_(performer) {}
+  SuggestionController(const Caches& caches, const Clock& clock, const controller::Performer& performer) : caches_(caches),
+      clock_(clock), performer_(performer) {}
   std::string_view name() const override { return "suggestions"; }
 
   Result<controller::Outcome> reconcile(const kube::Key& key, Deadline deadline) override {
@@ -95,7 +99,8 @@ class SuggestionController final : public controller::Reconciler {
 
 class TrialController final : public controller::Reconciler {
  public:
-  TrialController(const Caches& caches, const kube::Client& client, const Clock& clock, const controller::Performer& performer, MetricSource& metrics)
+  TrialController(const Caches& caches, const kube::Client& client, const Clock& clock, const controller::Performer& performer,
+      MetricSource& metrics)
       : caches_(caches), client_(client), clock_(clock), performer_(performer), metrics_(metrics) {}
   std::string_view name() const override { return "trials"; }
 
@@ -141,7 +146,8 @@ class TrialController final : public controller::Reconciler {
     const kube::Key key = trial.meta.key();
     if (const kube::OwnerReference* owner = trial.meta.controller(); owner != nullptr && owner->kind == experiments.kind) {
       const auto experiment = caches_.experiments.get({key.name_space, owner->name});
-      if (!experiment || experiment->meta.deleted) return Error{Code::conflict, cat("the experiment of trial ", quote(key.text()), " is not there, or goes")};
+      if (!experiment || experiment->meta.deleted)
+        return Error{Code::conflict, cat("the experiment of trial ", quote(key.text()), " is not there, or goes")};
     }
     TRY(const Value now, client_.get(trials, key, deadline));
     if (kube::Metadata::decode(now).resource_version != trial.meta.resource_version) {
@@ -219,7 +225,8 @@ struct TuningControllers::Parts {
         suggestion_controller(suggestion_reconciler, clock),
         trial_controller(trial_reconciler, clock) {
     for (const kube::Resource& kind : options.run_kinds) {
-      caches.runs[cat(kind.api_version(), "/", kind.kind)] = std::make_unique<kube::Informer<Run>>(client, kind, &Run::decode, options.name_space);
+      caches.runs[cat(kind.api_version(), "/", kind.kind)] = std::make_unique<kube::Informer<Run>>(client, kind, &Run::decode,
+          options.name_space);
     }
     experiment_controller.watch(caches.experiments);
     experiment_controller.watch_owned(caches.trials, experiments);

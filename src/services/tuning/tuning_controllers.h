@@ -28,7 +28,8 @@ class TuningControllers {
     std::vector<kube::Resource> run_kinds = {kube::resources::jobs, kube::resources::tf_jobs, kube::resources::pytorch_jobs};
   };
   /// All references outlive it.
-  TuningControllers(const kube::Client& client, const Clock& clock, MetricSource& metrics) : TuningControllers(client, clock, metrics, Options{}) {}
+  TuningControllers(const kube::Client& client, const Clock& clock, MetricSource& metrics) : TuningControllers(client, clock, metrics,
+      Options{}) {}
   TuningControllers(const kube::Client& client, const Clock& clock, MetricSource& metrics, Options options);
   ~TuningControllers();
   TuningControllers(const TuningControllers&) = delete;

@@ -54,14 +54,16 @@ optimise::Parameter decode_parameter(const Reader& reader, std::string_view scal
   } else {
     out.values = space.strings("list");
     for (const std::string_view key : {"min", "max", "step"}) {
-      if (space.has(key) && !space.value()[key].as_string().empty()) space.wrong(key, cat("a parameter of type ", type, " has a list, no ", key));
+      if (space.has(key) && !space.value()[key].as_string().empty()) space.wrong(key,
+          cat("a parameter of type ", type, " has a list, no ", key));
     }
   }
   const std::string distribution = space.string("distribution").value_or("uniform");
   if (distribution == "logUniform" || distribution == "logNormal") out.scale = optimise::Scale::log;
   if (distribution == "normal" || distribution == "logNormal") out.prior = optimise::Prior::normal;
   static const std::set<std::string, std::less<>> known = {"", "uniform", "logUniform", "normal", "logNormal", "unknown"};
-  if (!known.contains(distribution)) space.wrong("distribution", cat("must be uniform, logUniform, normal or logNormal, not ", quote(distribution)));
+  if (!known.contains(distribution)) space.wrong("distribution",
+      cat("must be uniform, logUniform, normal or logNormal, not ", quote(distribution)));
   if (scale == "log") out.scale = optimise::Scale::log;
   else if (scale == "reverseLog") out.scale = optimise::Scale::reverse_log;
   else if (scale == "linear") out.scale = optimise::Scale::linear;
@@ -93,7 +95,8 @@ TrialTemplate decode_template(const Reader& reader) {
   for (const auto& [key, text] : {std::pair{"successCondition", &out.success_condition}, {"failureCondition", &out.failure_condition}}) {
     if (const Status readable = check_condition(*text); !readable.ok()) reader.wrong(key, readable.error().message);
   }
-  if (out.primary_pod_labels.empty() && kind != "Job" && !kind.empty()) out.primary_pod_labels = {{"training.kubeflow.org/job-role", "master"}};
+  if (out.primary_pod_labels.empty() && kind != "Job" &&
+      !kind.empty()) out.primary_pod_labels = {{"training.kubeflow.org/job-role", "master"}};
   out.retain = reader.boolean("retain").value_or(false);
   return out;
 }
@@ -126,14 +129,16 @@ std::optional<int> count(const Reader& spec, std::string_view key, int least) {
 std::vector<MetricSummary> decode_observation(const Value& observation) {
   std::vector<MetricSummary> out;
   for (const Value& m : observation["metrics"].as_array()) {
-    out.push_back({std::string(m["name"].as_string()), std::string(m["min"].as_string()), std::string(m["max"].as_string()), std::string(m["latest"].as_string())});
+    out.push_back({std::string(m["name"].as_string()), std::string(m["min"].as_string()), std::string(m["max"].as_string()),
+        std::string(m["latest"].as_string())});
   }
   return out;
 }
 
 Value encode_observation(const std::vector<MetricSummary>& metrics) {
   Array out;
-  for (const MetricSummary& m : metrics) out.push_back(Value::object({{"name", m.name}, {"min", m.min}, {"max", m.max}, {"latest", m.latest}}));
+  for (const MetricSummary& m : metrics) out.push_back(Value::object({{"name", m.name}, {"min", m.min}, {"max", m.max},
+      {"latest", m.latest}}));
   return Value::object({{"metrics", std::move(out)}});
 }
 
@@ -161,13 +166,16 @@ void check_whole(const Experiment& e, const Reader& spec) {
   const Reader trial_template = spec.object("trialTemplate");
   for (const TrialParameter& p : e.trial_template.parameters) {
     if (!seen.insert(p.name).second) trial_template.wrong("trialParameters", cat("name ", quote(p.name), " comes twice"));
-    if (!references.insert(p.reference).second) trial_template.wrong("trialParameters", cat("reference ", quote(p.reference), " comes twice"));
+    if (!references.insert(p.reference).second) trial_template.wrong("trialParameters",
+        cat("reference ", quote(p.reference), " comes twice"));
     if (!is_trial_metadata(p.reference) && !names.contains(p.reference)) {
-      trial_template.wrong("trialParameters", cat("reference ", quote(p.reference), " of ", quote(p.name), " is no parameter of the experiment"));
+      trial_template.wrong("trialParameters", cat("reference ", quote(p.reference), " of ", quote(p.name),
+          " is no parameter of the experiment"));
     }
   }
   for (const std::string& name : names) {
-    if (!references.contains(name)) trial_template.wrong("trialParameters", cat("parameter ", quote(name), " is referenced by no trial parameter, so it would have no effect"));
+    if (!references.contains(name)) trial_template.wrong("trialParameters",
+        cat("parameter ", quote(name), " is referenced by no trial parameter, so it would have no effect"));
   }
   if (!e.trial_template.trial_spec.is_object()) return;
   const std::string text = to_json(e.trial_template.trial_spec);
@@ -325,7 +333,8 @@ Result<Suggestion> Suggestion::decode(const Value& object) {
 }
 
 TrialStatus TrialStatus::decode(const Value& status) {
-  return {read_time(status["startTime"]), read_time(status["completionTime"]), Conditions::decode(status["conditions"]), decode_observation(status["observation"])};
+  return {read_time(status["startTime"]), read_time(status["completionTime"]), Conditions::decode(status["conditions"]),
+      decode_observation(status["observation"])};
 }
 
 Value TrialStatus::encode() const {

@@ -14,7 +14,8 @@ std::vector<Assignment> decode_assignments(const Value& list) {
     // Hand-written manifests carry bare numbers now and then.
     const Value& value = item["value"];
     out.push_back({std::string(item["name"].as_string()),
-                   value.is_integer() ? cat(value.as_integer()) : value.is_number() ? cat(value.as_number()) : std::string(value.as_string())});
+                   value.is_integer() ? cat(value.as_integer()) : value.is_number()
+                       ? cat(value.as_number()) : std::string(value.as_string())});
   }
   return out;
 }
@@ -123,8 +124,10 @@ Value write_time(const std::optional<Instant>& time) { return time ? Value(to_rf
 Conditions Conditions::decode(const Value& list) {
   Conditions out;
   for (const Value& item : list.as_array()) {
-    out.list_.push_back({std::string(item["type"].as_string()), std::string(item["status"].as_string()), std::string(item["reason"].as_string()),
-                         std::string(item["message"].as_string()), read_time(item["lastUpdateTime"]), read_time(item["lastTransitionTime"])});
+    out.list_.push_back({std::string(item["type"].as_string()), std::string(item["status"].as_string()),
+        std::string(item["reason"].as_string()),
+                         std::string(item["message"].as_string()), read_time(item["lastUpdateTime"]),
+                             read_time(item["lastTransitionTime"])});
   }
   return out;
 }

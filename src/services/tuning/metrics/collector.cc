@@ -168,7 +168,8 @@ Status collect(Collector& collector, const CollectSettings& settings, const Cloc
   int failures = 0;
   while (!stop.stop_requested()) {
     const bool done = collector.finished() || collector.program_done();
-    const Status sent = done ? collector.finish(clock.now(), Deadline::after(send_limit)) : collector.poll(clock.now(), Deadline::after(send_limit));
+    const Status sent = done ? collector.finish(clock.now(), Deadline::after(send_limit)) : collector.poll(clock.now(),
+        Deadline::after(send_limit));
     if (sent.ok()) {
       failures = 0;
     } else if (failures++ == 0) {

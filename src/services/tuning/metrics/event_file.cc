@@ -262,7 +262,8 @@ std::vector<MetricEntry> EventFile::feed(std::string_view bytes) {
     }
     if (left.size() < whole) break;
     const std::string_view data = left.substr(header_bytes, static_cast<std::size_t>(length));
-    if (masked_crc(data) != little_endian(left.substr(header_bytes + static_cast<std::size_t>(length), 4))) return wrong("has a wrong checksum");
+    if (masked_crc(data) != little_endian(left.substr(header_bytes + static_cast<std::size_t>(length), 4)))
+      return wrong("has a wrong checksum");
     auto entries = read_event(data);
     if (!entries.ok()) return wrong("is no event");
     for (MetricEntry& entry : *entries) out.push_back(std::move(entry));

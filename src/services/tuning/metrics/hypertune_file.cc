@@ -22,7 +22,8 @@ std::optional<Instant> time_of(const Value& value) {
 
 std::optional<std::int64_t> step_of(const Value& value) {
   if (value.is_integer()) return value.as_integer();
-  const auto number = value.is_string() ? read_number(value.as_string()) : value.is_number() ? std::optional(value.as_number()) : std::nullopt;
+  const auto number = value.is_string() ? read_number(value.as_string()) : value.is_number()
+      ? std::optional(value.as_number()) : std::nullopt;
   if (!number || !(std::abs(*number) < 9e18)) return {};
   return static_cast<std::int64_t>(*number);
 }

@@ -29,7 +29,8 @@ Result<TextLines> TextLines::make(const std::vector<std::string>& filters, std::
   if (patterns.empty()) {
     patterns.emplace_back(default_metrics_filter);
     for (const std::string& name : wanted) {
-      const bool plain = std::all_of(name.begin(), name.end(), [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-' || c == '|'; });
+      const bool plain = std::all_of(name.begin(), name.end(),
+          [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-' || c == '|'; });
       if (name != "*" && !plain) patterns.push_back(cat("(", re2::RE2::QuoteMeta(name), R"()\s*=\s*([+-]?(?:(?i:nan|infinity|inf)\b|\d*(?:\.\d+)?(?:[Ee][+-]?\d+)?)))"));
     }
   }
@@ -38,7 +39,9 @@ Result<TextLines> TextLines::make(const std::vector<std::string>& filters, std::
   for (const std::string& pattern : patterns) {
     auto expression = std::make_unique<re2::RE2>(pattern, options);
     if (!expression->ok()) return Error{Code::invalid, cat("metrics filter ", quote(pattern), ": ", expression->error())};
-    if (expression->NumberOfCapturingGroups() < 2) return Error{Code::invalid, cat("metrics filter ", quote(pattern), " needs two groups, the first for the name and the second for the value")};
+    if (expression->NumberOfCapturingGroups() < 2)
+      return Error{Code::invalid, cat("metrics filter ", quote(pattern),
+          " needs two groups, the first for the name and the second for the value")};
     out.filters_->expressions.push_back(std::move(expression));
   }
   out.wanted_ = std::move(wanted);
@@ -99,7 +102,8 @@ void TextLines::read_line(std::string_view line, std::vector<MetricEntry>& out) 
       at = groups[0].empty() ? matched_end + 1 : matched_end;
       if (!wants(name) || !read_number(value)) continue;
       // Two filters may read the same words of a line.
-      const bool twice = std::any_of(out.begin() + static_cast<std::ptrdiff_t>(before), out.end(), [&](const MetricEntry& e) { return e.name == name && e.value == value; });
+      const bool twice = std::any_of(out.begin() + static_cast<std::ptrdiff_t>(before), out.end(),
+          [&](const MetricEntry& e) { return e.name == name && e.value == value; });
       if (twice && filters_->expressions.size() > 1) continue;
       auto count = counts_.find(name);
       if (count == counts_.end()) {

@@ -115,7 +115,8 @@ Status validate(const Space& space, const Settings& settings) {
       }
     }
     const std::string near = nearest(settings.algorithm, algorithms());
-    return Error{Code::invalid, cat("there is no algorithm ", quote(settings.algorithm), near.empty() ? "" : cat("; did you mean ", near, "?"), " Known: ", join(algorithms(), ", ")),
+    return Error{Code::invalid, cat("there is no algorithm ", quote(settings.algorithm), near.empty()
+        ? "" : cat("; did you mean ", near, "?"), " Known: ", join(algorithms(), ", ")),
                  {{"algorithm.algorithmName", "FieldValueNotSupported", "unknown algorithm"}}};
   }
   for (const auto& [key, value] : settings.algorithm_settings) TRY_OK(check_setting(*row, key, value));

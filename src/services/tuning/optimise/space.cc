@@ -56,7 +56,8 @@ void check(const Parameter& p, std::size_t at, std::vector<Cause>& causes) {
     if (!std::isfinite(p.min) || !std::isfinite(p.max)) return wrong("min and max must be finite numbers");
     if (p.min > p.max) return wrong(cat("min ", p.min, " is above max ", p.max));
     if (p.step && !(*p.step > 0 && std::isfinite(*p.step))) return wrong(cat("step ", *p.step, " is not above 0"));
-    if (p.kind == Kind::integer && (std::floor(p.min) != p.min || std::floor(p.max) != p.max)) return wrong("min and max of an integer must be whole numbers");
+    if (p.kind == Kind::integer && (std::floor(p.min) != p.min || std::floor(p.max) != p.max))
+      return wrong("min and max of an integer must be whole numbers");
     if (p.kind == Kind::integer && p.step && std::floor(*p.step) != *p.step) return wrong("the step of an integer must be a whole number");
     if (std::abs(p.min) > exact_max || std::abs(p.max) > exact_max || (p.max - p.min) / p.step.value_or(1) > exact_max) {
       if (p.kind == Kind::integer || p.step) return wrong("the range has more than 2^53 values");
@@ -69,7 +70,8 @@ void check(const Parameter& p, std::size_t at, std::vector<Cause>& causes) {
     for (const std::string& value : p.values) {
       const auto number = number_of(value);
       if (p.kind == Kind::discrete && !number) return wrong(cat("value ", quote(value), " of a discrete parameter is no number"));
-      if (!seen.insert(value).second || (p.kind == Kind::discrete && !numbers.insert(*number).second)) return wrong(cat("value ", quote(value), " is listed twice"));
+      if (!seen.insert(value).second || (p.kind == Kind::discrete && !numbers.insert(*number).second))
+        return wrong(cat("value ", quote(value), " is listed twice"));
       if (p.kind == Kind::discrete) lowest = first ? *number : std::min(lowest, *number);
       first = false;
     }
@@ -206,7 +208,8 @@ Result<Space> Space::make(std::vector<Parameter> parameters) {
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     check(parameters[i], i, causes);
     if (!names.insert(parameters[i].name).second) {
-      causes.push_back({cat("parameters[", i, "].name"), "FieldValueDuplicate", cat("parameter ", quote(parameters[i].name), " is defined twice")});
+      causes.push_back({cat("parameters[", i, "].name"), "FieldValueDuplicate",
+          cat("parameter ", quote(parameters[i].name), " is defined twice")});
     }
   }
   if (parameters.empty()) causes.push_back({"parameters", "FieldValueRequired", "a search needs at least one parameter"});
@@ -266,11 +269,13 @@ std::vector<std::string> Space::texts(const Point& point) const {
 }
 
 Result<Point> Space::read(std::span<const std::string> texts) const {
-  if (texts.size() != size()) return Error{Code::invalid, cat("a point of ", size(), " parameters was expected, ", texts.size(), " values came")};
+  if (texts.size() != size()) return Error{Code::invalid,
+      cat("a point of ", size(), " parameters was expected, ", texts.size(), " values came")};
   Point point;
   for (std::size_t i = 0; i < size(); ++i) {
     const Parameter& p = parameters_[i];
-    const auto wrong = [&] { return Error{Code::invalid, cat("parameter ", quote(p.name), ": ", quote(texts[i]), " is none of its values")}; };
+    const auto wrong = [&] { return Error{Code::invalid,
+        cat("parameter ", quote(p.name), ": ", quote(texts[i]), " is none of its values")}; };
     const auto number = number_of(texts[i]);
     if (p.kind == Kind::categorical || p.kind == Kind::discrete) {
       std::size_t at = 0;

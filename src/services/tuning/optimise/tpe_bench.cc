@@ -56,7 +56,8 @@ std::vector<Task> tasks() {
                  }, -39.16616570377142 * 4});
   out.push_back({"hartmann-6", box(6, 0, 1), [](const auto& x) {
                    static const double alpha[4] = {1, 1.2, 3, 3.2};
-                   static const double A[4][6] = {{10, 3, 17, 3.5, 1.7, 8}, {0.05, 10, 17, 0.1, 8, 14}, {3, 3.5, 1.7, 10, 17, 8}, {17, 8, 0.05, 10, 0.1, 14}};
+                   static const double A[4][6] = {{10, 3, 17, 3.5, 1.7, 8}, {0.05, 10, 17, 0.1, 8, 14}, {3, 3.5, 1.7, 10, 17, 8},
+                       {17, 8, 0.05, 10, 0.1, 14}};
                    static const double P[4][6] = {{1312, 1696, 5569, 124, 8283, 5886}, {2329, 4135, 8307, 3736, 1004, 9991},
                                                   {2348, 1451, 3522, 2883, 3047, 6650}, {4047, 8828, 8732, 5743, 1091, 381}};
                    double s = 0;
@@ -78,7 +79,8 @@ std::vector<Task> tasks() {
                    const double best_rate = x[4] == 0 ? -1 : -3;
                    const double rate = std::log10(x[0]) - best_rate - 0.15 * (x[3] - 2);
                    const double decay = std::log10(x[1]) + 4;
-                   return 0.05 * rate * rate + 0.01 * decay * decay + 0.01 * std::pow(x[2] - 4, 2) + 0.02 * std::abs(x[3] - 1) + (x[4] == 1 ? 0 : 0.05);
+                   return 0.05 * rate * rate + 0.01 * decay * decay + 0.01 * std::pow(x[2] - 4,
+                       2) + 0.02 * std::abs(x[3] - 1) + (x[4] == 1 ? 0 : 0.05);
                  }, 0.01 * 0});
   return out;
 }
@@ -122,7 +124,8 @@ int main(int argc, char** argv) {
         ratio.push_back(random.back() / tpe.back());
       }
       all.insert(all.end(), ratio.begin(), ratio.end());
-      std::printf("  %-14s median regret random %9.4g  tpe %9.4g  median ratio %6.2f\n", task.name, median(random), median(tpe), median(ratio));
+      std::printf("  %-14s median regret random %9.4g  tpe %9.4g  median ratio %6.2f\n", task.name, median(random), median(tpe),
+          median(ratio));
     }
     std::printf("  median regret ratio random/tpe over all: %.2f\n", median(all));
   }

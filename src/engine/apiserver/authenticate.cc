@@ -156,9 +156,9 @@ Outcome<Value> Authenticator::issue(const Value& account, const Value& token_req
   const Value& spec = token_request["spec"];
   const std::int64_t lifetime = spec["expirationSeconds"].as_integer(3600);
   if (lifetime < 600)
-    return invalid(resource, "", {wrong_value("spec.expirationSeconds", cat(lifetime), "may not specify a duration less than 10 minutes")});
+    return invalid(resource, "", {{"spec.expirationSeconds", "FieldValueInvalid", cat("Invalid value: ", lifetime, ": may not specify a duration less than 10 minutes")}});
   if (lifetime > (std::int64_t{1} << 32))
-    return invalid(resource, "", {wrong_value("spec.expirationSeconds", cat(lifetime), "may not specify a duration larger than 2^32 seconds")});
+    return invalid(resource, "", {{"spec.expirationSeconds", "FieldValueInvalid", cat("Invalid value: ", lifetime, ": may not specify a duration larger than 2^32 seconds")}});
   Value kubernetes = Value::object({{"namespace", ns}, {"serviceaccount", Value::object({{"name", name}, {"uid", account.at("metadata", "uid")}})}});
   if (const Value& bound = spec["boundObjectRef"]; bound.is_object()) {
     const std::string kind(bound["kind"].as_string()), target(bound["name"].as_string());

@@ -45,7 +45,7 @@ Outcome<Body> read_body(const net::Request& request) {
     body.duplicates = std::move(document->duplicates);
     return body;
   }
-  return unsupported_media(type, known_types);
+  return unsupported_media(known_types);
 }
 
 }  // namespace masu::apiserver

@@ -146,33 +146,10 @@ void default_definition(Value& definition) {
 std::vector<Cause> validate_definition(const Value& definition, const Value* old) {
   std::vector<Cause> causes;
   const Value& spec = definition["spec"];
-  const std::string_view name = definition.at("metadata", "name").as_string();
-  const std::string expected = cat(spec.at("names", "plural").as_string(), ".", spec["group"].as_string());
-  if (name != expected)
-    causes.push_back(wrong_value("metadata.name", name, cat("must be spec.names.plural+\".\"+spec.group")));
-  if (spec["group"].as_string().empty()) causes.push_back(missing_value("spec.group"));
-  if (spec.at("names", "plural").as_string().empty()) causes.push_back(missing_value("spec.names.plural"));
-  if (spec.at("names", "kind").as_string().empty()) causes.push_back(missing_value("spec.names.kind"));
-  const std::string_view scope = spec["scope"].as_string();
-  if (scope != "Namespaced" && scope != "Cluster")
-    causes.push_back({"spec.scope", "FieldValueNotSupported", cat("Unsupported value: ", quote(scope), ": supported values: \"Cluster\", \"Namespaced\"")});
   if (spec.at("conversion", "strategy").as_string() == "Webhook")
     causes.push_back({"spec.conversion.strategy", "FieldValueNotSupported", "Unsupported value: \"Webhook\": supported values: \"None\""});
   if (spec["preserveUnknownFields"].as_bool())
     causes.push_back(wrong_value("spec.preserveUnknownFields", "true", "must be false in order to use defaults in the schema"));
-  int storages = 0;
-  const Array& versions = spec["versions"].as_array();
-  for (std::size_t i = 0; i < versions.size(); ++i) {
-    if (versions[i]["storage"].as_bool()) ++storages;
-    if (versions[i]["name"].as_string().empty()) causes.push_back(missing_value(cat("spec.versions[", i, "].name")));
-    if (!versions[i].at("schema", "openAPIV3Schema").is_object())
-      causes.push_back(missing_value(cat("spec.versions[", i, "].schema.openAPIV3Schema"), "schemas are required"));
-    else if (versions[i].at("schema", "openAPIV3Schema", "type").as_string() != "object")
-      causes.push_back(wrong_value(cat("spec.versions[", i, "].schema.openAPIV3Schema.type"),
-                                   versions[i].at("schema", "openAPIV3Schema", "type").as_string(), "must be object at the root"));
-  }
-  if (storages != 1)
-    causes.push_back({"spec.versions", "FieldValueInvalid", "Invalid value: must have exactly one version marked as storage version"});
   if (old != nullptr) {
     for (const char* member : {"group", "scope"})
       if ((*old)["spec"][member] != spec[member])

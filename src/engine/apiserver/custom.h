@@ -14,7 +14,7 @@ std::vector<Type> custom_types(const Value& definition);
 
 /// Fills what a definition leaves out: singular, listKind, conversion None.
 void default_definition(Value& definition);
-/// What makes a definition one that cannot be served: name, versions, schema.
+/// What makes a definition that Kubernetes would take one that cannot be served here, and what may not change.
 std::vector<Cause> validate_definition(const Value& definition, const Value* old);
 /// The status as it is after the definition was read: NamesAccepted and Established at once, acceptedNames,
 /// storedVersions; a condition where the schema has CEL rules, which are not evaluated. `kinds_taken`: kinds of the same group that other definitions serve.

@@ -52,7 +52,7 @@ TEST(CustomResources, ArePrunedDefaultedAndValidated) {
   EXPECT_EQ(made.body.at("spec", "size").as_integer(), 3);
   EXPECT_FALSE(made["spec"].contains("unknown"));
   EXPECT_EQ(made.headers.get("Warning"), "299 - \"unknown field \\\"spec.unknown\\\"\"");
-  EXPECT_EQ(cluster.post(widgets + "?fieldValidation=Strict", widget("b", R"({"unknown":1})")).message(), "strict decoding error: unknown field \"spec.unknown\"");
+  EXPECT_EQ(cluster.post(widgets + "?fieldValidation=Strict", widget("b", R"({"unknown":1})")).message(), "Widget in version \"v1\" cannot be handled as a Widget: strict decoding error: unknown field \"spec.unknown\"");
   const Said large = cluster.post(widgets, widget("b", R"({"size":33})"));
   EXPECT_EQ(large.status, 422);
   EXPECT_EQ(large.message(), "Widget.example.com \"b\" is invalid: spec.size: Invalid value: 33: spec.size in body should be less than or equal to 10");
@@ -60,7 +60,7 @@ TEST(CustomResources, ArePrunedDefaultedAndValidated) {
   EXPECT_EQ(cluster.say("PATCH", widgets + "/a", "{}", "application/strategic-merge-patch+json").status, 415);
   Value without_version = made.body;
   without_version["metadata"].erase("resourceVersion");
-  EXPECT_EQ(cluster.put_object(widgets + "/a", without_version).message(), "Widget.example.com \"a\" is invalid: metadata.resourceVersion: Invalid value: 0: must be specified for an update");
+  EXPECT_EQ(cluster.put_object(widgets + "/a", without_version).message(), "widgets.example.com \"a\" is invalid: metadata.resourceVersion: Invalid value: 0x0: must be specified for an update");
 }
 
 TEST(CustomResources, StatusScaleGenerationTablesAndSelectors) {

@@ -121,10 +121,8 @@ Failure invalid(const ResourceName& resource, std::string_view name, const std::
 
 Failure unprocessable(std::string message) { return {422, "Invalid", std::move(message), Object{}}; }
 
-Failure unsupported_media(std::string_view type, std::string_view supported) {
-  const std::string what = type.empty() ? std::string("the body of the request was in an unknown format")
-                                        : cat("the body of the request was in an unknown format (", type, ")");
-  return {415, "UnsupportedMediaType", cat(what, " - accepted media types include: ", supported)};
+Failure unsupported_media(std::string_view supported) {
+  return {415, "UnsupportedMediaType", cat("the body of the request was in an unknown format - accepted media types include: ", supported)};
 }
 
 Failure too_large(std::string message) { return {413, "RequestEntityTooLarge", std::move(message)}; }

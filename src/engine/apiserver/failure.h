@@ -96,7 +96,7 @@ Failure future_version(std::uint64_t asked, std::uint64_t current);
 /// 422 with one cause for each field.
 Failure invalid(const ResourceName& resource, std::string_view name, const std::vector<Cause>& causes);
 Failure unprocessable(std::string message);
-Failure unsupported_media(std::string_view type, std::string_view supported);
+Failure unsupported_media(std::string_view supported);
 Failure too_large(std::string message);
 Failure internal(std::string_view what);
 

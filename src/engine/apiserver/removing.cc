@@ -116,7 +116,7 @@ Outcome<Written> Writing::remove_attempt(Call&, const Type& type, const Record& 
     if (!options.propagation.empty()) metadata["finalizers"] = finalizers_after(type, old, options);
   } else {
     metadata["deletionTimestamp"] = to_rfc3339(now + std::chrono::seconds(grace));
-    metadata["deletionGracePeriodSeconds"] = grace;
+    if (!is_namespace(type)) metadata["deletionGracePeriodSeconds"] = grace;
     metadata["finalizers"] = finalizers_after(type, old, options);
     if (type.kind.has_generation) metadata["generation"] = old.at("metadata", "generation").as_integer() + 1;
     if (is_namespace(type)) object["status"]["phase"] = "Terminating";

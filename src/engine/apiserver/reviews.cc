@@ -54,6 +54,7 @@ Outcome<Value> Reviews::answer(const Call& call, Value object) const {
     if (spec["namespace"].as_string().empty()) return bad_request("no namespace on request");
     rules_review(object, call.user);
   } else if (kind == "TokenReview") {
+    if (spec["token"].as_string().empty()) return bad_request("token is required for TokenReview in authentication");
     token_review(object);
   } else if (kind == "SelfSubjectReview") {
     object["status"] = Value::object({{"userInfo", call.user.info()}});

@@ -177,14 +177,14 @@ Outcome<Value> Type::scale_of(const Value& object) const {
 }
 
 Check Type::set_scale(Value& object, const Value& scale) const {
+  const Value& replicas = scale.at("spec", "replicas");
+  if (replicas.as_integer() < 0)
+    return invalid({"autoscaling", "scales", "Scale"}, std::as_const(object).at("metadata", "name").as_string(),
+                   {{"spec.replicas", "FieldValueInvalid", cat("Invalid value: ", replicas.as_integer(), ": must be greater than or equal to 0")}});
   if (!custom) {
     TRY_OK(builtin::set_scale(kind, object, scale));
     return {};
   }
-  const Value& replicas = scale.at("spec", "replicas");
-  if (replicas.as_integer() < 0)
-    return invalid({"autoscaling", "scales", "Scale"}, object.at("metadata", "name").as_string(),
-                   {wrong_value("spec.replicas", cat(replicas.as_integer()), "must be greater than or equal to 0")});
   TRY_OK(json_path_set(object, custom->scale_spec, replicas.as_integer()));
   return {};
 }

@@ -98,7 +98,7 @@ Check Writing::strictness(Call& call, const Type& type, const Value& object, con
   if (problems.empty()) return {};
   if (validation == FieldValidation::strict) {
     const std::string sentence = cat("strict decoding error: ", join(problems, ", "));
-    if (type.custom || call.route.verb == "patch") return bad_request(sentence);
+    if (call.route.verb == "patch") return bad_request(sentence);
     return bad_request(cat(type.kind.kind, " in version ", quote(type.kind.version), " cannot be handled as a ", type.kind.kind, ": ", sentence));
   }
   call.warnings.insert(call.warnings.end(), problems.begin(), problems.end());
@@ -214,7 +214,8 @@ Outcome<net::Answer> Writing::update(Call& call) const {
     return answer(call, 201, written.object);
   }
   if (versionless && type.kind.update_needs_version)
-    return invalid(type.resource_name(), call.route.name, {{"metadata.resourceVersion", "FieldValueInvalid", "Invalid value: 0: must be specified for an update"}});
+    return invalid({type.kind.group, type.kind.plural, type.kind.plural}, call.route.name,
+                   {{"metadata.resourceVersion", "FieldValueInvalid", "Invalid value: 0x0: must be specified for an update"}});
   TRY(const Written written, change(call, type, call.route.name, call.route.subresource, [&](const Value&) -> Outcome<Value> { return body.value; }, options));
   return answer(call, 200, written.object);
 }
@@ -274,12 +275,6 @@ Outcome<Written> Writing::attempt(Call& call, const Type& type, const Record& re
   std::vector<Cause> causes = type.validate(object, &before);
   if (is_definition(type))
     for (Cause& cause : validate_definition(object, &old)) causes.push_back(std::move(cause));
-  if (!std::as_const(old)["metadata"]["deletionTimestamp"].is_null()) {
-    const Array& before = std::as_const(old)["metadata"]["finalizers"].as_array();
-    for (const Value& finalizer : std::as_const(object)["metadata"]["finalizers"].as_array())
-      if (std::find(before.begin(), before.end(), finalizer) == before.end())
-        causes.push_back(forbidden_value("metadata.finalizers", cat("no new finalizers can be added if the object is being deleted, found new finalizers ", to_json(finalizer))));
-  }
   if (!causes.empty()) return invalid(resource, name, causes);
 
   const bool applying = call.route.verb == "patch" && body_type(call.request) == "application/apply-patch+yaml";
@@ -319,13 +314,13 @@ Outcome<Value> Writing::patched(const Call& call, const Type& type, const Value&
     return merge_patch(value, body);
   }
   if (media == "application/strategic-merge-patch+json") {
-    if (type.custom) return unsupported_media(media, "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml");
+    if (type.custom) return unsupported_media("application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml");
     if (!body.is_object()) return bad_request("a strategic merge patch is an object");
     auto result = strategic_merge(value, body, builtin::merge_schema(type.kind));
     if (!result.ok()) return bad_request(result.error().message);
     return std::move(*result);
   }
-  return unsupported_media(media, "application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json, application/apply-patch+yaml");
+  return unsupported_media("application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json, application/apply-patch+yaml");
 }
 
 Outcome<net::Answer> Writing::patch(Call& call) const {

@@ -254,7 +254,9 @@ void check_binding(const Value& binding, const Value* old, Causes& causes) {
     const std::string_view kind = subject["kind"].as_string();
     if (kind != "User" && kind != "Group" && kind != "ServiceAccount") causes.unsupported(path + ".kind", subject["kind"], {"ServiceAccount", "User", "Group"});
     if (subject["name"].as_string().empty()) causes.required(path + ".name");
-    if (kind == "ServiceAccount" && subject["namespace"].as_string().empty()) causes.required(path + ".namespace");
+    // In a RoleBinding the binding's own namespace is meant.
+    if (kind == "ServiceAccount" && subject["namespace"].as_string().empty() && binding.at("metadata", "namespace").as_string().empty())
+      causes.required(path + ".namespace");
   }
   if (old && role != (*old)["roleRef"]) causes.invalid("roleRef", role, "cannot change roleRef");
 }

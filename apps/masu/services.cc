@@ -38,6 +38,9 @@ class LedgerMetrics final : public tuning::MetricSource {
 }  // namespace
 
 struct Services::Parts {
+  Parts(const kube::Client& the_client, const Clock& the_clock, Options the_options)
+      : client(the_client), clock(the_clock), options(std::move(the_options)) {}
+
   const kube::Client& client;
   const Clock& clock;
   const Options options;
@@ -63,7 +66,7 @@ Services::Services(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Services::~Services() { stop(); }
 
 Result<std::unique_ptr<Services>> Services::open(const kube::Client& client, const Clock& clock, Options options) {
-  auto parts = std::make_unique<Parts>(Parts{client, clock, std::move(options)});
+  auto parts = std::make_unique<Parts>(client, clock, std::move(options));
   for (const auto& folder : {parts->options.hub, parts->options.ledger}) TRY_OK(make_directories(folder, 0700));
   TRY(auto ledger, ledger::Ledger::open(parts->options.ledger / "ledger.db", {}));
   parts->ledger = std::move(ledger);

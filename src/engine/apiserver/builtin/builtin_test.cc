@@ -230,6 +230,14 @@ TEST(Validate, SaysWhatIsWrongInUpstreamsWords) {
   }
 }
 
+TEST(Validate, KnowsTheVolumesThatAStatefulSetsClaimsWillBe) {
+  const Kind& sets = kind("apps", "statefulsets");
+  Value set = json(R"({"metadata":{"name":"s","namespace":"d"},"spec":{"serviceName":"s","selector":{"matchLabels":{"a":"b"}},"template":{"metadata":{"labels":{"a":"b"}},"spec":{"containers":[
+    {"name":"c","image":"i","volumeMounts":[{"name":"data","mountPath":"/d"}]}]}},"volumeClaimTemplates":[{"metadata":{"name":"data"},"spec":{"accessModes":["ReadWriteOnce"],"resources":{"requests":{"storage":"1Gi"}}}}]}})");
+  apply_defaults(sets, set);
+  EXPECT_EQ(causes_text(validate(sets, set, nullptr)), "");
+}
+
 TEST(Validate, RefusesChangesOfWhatIsFixed) {
   const Kind& jobs = kind("batch", "jobs");
   Value job = json(R"({"metadata":{"name":"j","namespace":"d","uid":"u"},"spec":{"template":{"spec":{"restartPolicy":"Never","containers":[{"name":"c","image":"i"}]}}}})");

@@ -31,8 +31,13 @@ class Document {
   void add(const Message& message) {
     if (!done_.insert(message.name).second) return;
     Value properties = Object{};
-    for (const auto& [name, field] : message.by_name) properties[name] = property(*field);
-    schemas[schema_name(message)] = Value::object({{"type", "object"}, {"properties", properties}});
+    Value required = Array{};
+    for (const auto& [name, field] : message.by_name) {
+      properties[name] = property(*field);
+      if (field->always) required.push_back(name);
+    }
+    Value& schema = schemas[schema_name(message)] = Value::object({{"type", "object"}, {"properties", properties}});
+    if (!required.as_array().empty()) schema["required"] = required;
   }
 
  private:

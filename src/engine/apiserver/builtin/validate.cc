@@ -99,6 +99,17 @@ void check_config(const Kind& kind, const Value& object, const Value* old, Cause
     if (object[field] != (*old)[field]) causes.forbidden(std::string(field), "field is immutable when `immutable` is set");
 }
 
+/// The pods' spec as its containers see it: with the volumes that a StatefulSet's claims will be.
+Value spec_with_claims(const Value& spec) {
+  Value pod = spec.at("template", "spec");
+  const Array present = std::as_const(pod)["volumes"].as_array();
+  for (const Value& claim : spec["volumeClaimTemplates"].as_array()) {
+    const Value& name = claim.at("metadata", "name");
+    if (std::none_of(present.begin(), present.end(), [&](const Value& volume) { return volume["name"] == name; })) pod["volumes"].push_back(Value::object({{"name", name}, {"emptyDir", Object{}}}));
+  }
+  return pod;
+}
+
 void check_selector_and_template(const Value& object, Causes& causes) {
   const Value& spec = object["spec"];
   if (spec["selector"].as_object().empty()) causes.required("spec.selector");
@@ -110,7 +121,7 @@ void check_selector_and_template(const Value& object, Causes& causes) {
       causes.invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`");
       break;
     }
-  validate_pod_spec(spec.at("template", "spec"), "spec.template.spec", true, causes);
+  validate_pod_spec(spec_with_claims(spec), "spec.template.spec", true, causes);
 }
 
 void not_negative(const Value& spec, std::initializer_list<std::string_view> fields, Causes& causes) {

@@ -236,6 +236,7 @@ TEST(Validate, KnowsTheVolumesThatAStatefulSetsClaimsWillBe) {
     {"name":"c","image":"i","volumeMounts":[{"name":"data","mountPath":"/d"}]}]}},"volumeClaimTemplates":[{"metadata":{"name":"data"},"spec":{"accessModes":["ReadWriteOnce"],"resources":{"requests":{"storage":"1Gi"}}}}]}})");
   apply_defaults(sets, set);
   EXPECT_EQ(causes_text(validate(sets, set, nullptr)), "");
+  EXPECT_TRUE(unknown_fields(sets, set).empty()) << "a claim in a template has apiVersion and kind";
 }
 
 TEST(Validate, RefusesChangesOfWhatIsFixed) {

@@ -199,6 +199,8 @@ class Generator:
             lines.append(" ".join([json_name, number[1], code] + words))
         if full in ATOMIC:
             lines.insert(0, "*atomic")
+        if re.search(r"^\s*metav1\.TypeMeta\b|^\s*TypeMeta\b", package.structs[name], re.M):
+            lines.insert(0, "*typed")
         for other in wanted:
             self.message(other)
 

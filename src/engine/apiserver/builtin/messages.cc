@@ -1,6 +1,7 @@
 /// Format of messages.def, one thing a line:
 ///
 ///   @core/v1.Container                     a message begins
+///   *typed                                 it has apiVersion and kind
 ///   *atomic                                server-side apply owns it as a whole
 ///   env 7 [core/v1.EnvVar m=name k=name    JSON name ("-": inlined), protobuf number, type, words
 ///
@@ -33,6 +34,8 @@ class Table {
         message->name = line.substr(1);
       } else if (line == "*atomic") {
         message->atomic = true;
+      } else if (line == "*typed") {
+        message->typed = true;
       } else {
         message->fields.push_back(read_field(line));
       }

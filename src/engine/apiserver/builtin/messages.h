@@ -40,6 +40,7 @@ struct Field {
 struct Message {
   std::string name;  // "core/v1.Pod"
   bool atomic = false;
+  bool typed = false;  // apiVersion and kind stand in its JSON, also where it is a part of another
   std::vector<Field> fields;
   std::map<std::string, const Field*, std::less<>> by_name;  // inlined messages' fields included
   std::map<int, const Field*> by_number;

@@ -36,7 +36,7 @@ void each_element(const Field& field, V& value, const std::string& path, Step st
 
 void find_unknown(const Message& message, const Value& object, const std::string& path, std::vector<std::string>& out) {
   for (const auto& [name, value] : object.as_object()) {
-    if (path.empty() && (name == "apiVersion" || name == "kind")) continue;
+    if (message.typed && (name == "apiVersion" || name == "kind")) continue;
     const Field* field = message.field(name);
     if (!field) {
       out.push_back(member(path, name));
@@ -64,20 +64,20 @@ Value zero_of(const Field& field) {
   }
 }
 
-void prune_message(const Message& message, Value& object, bool root) {
+void prune_message(const Message& message, Value& object) {
   if (!object.is_object()) return;
   Object& members = object.object();
   for (auto at = members.begin(); at != members.end();) {
     const Field* field = message.field(at->first);
     if (!field || at->second.is_null()) {
-      const bool type_meta = root && (at->first == "apiVersion" || at->first == "kind");
+      const bool type_meta = message.typed && (at->first == "apiVersion" || at->first == "kind");
       at = type_meta && !at->second.is_null() ? std::next(at) : members.erase(at);
       continue;
     }
     if (field->type != Field::Type::raw) {
       each_element(*field, at->second, "", [&](Value& element, const std::string&) {
         if (element.is_null()) element = zero_of(*field);
-        if (field->message && element.is_object()) prune_message(*field->message, element, false);
+        if (field->message && element.is_object()) prune_message(*field->message, element);
       });
     }
     ++at;
@@ -200,7 +200,7 @@ std::vector<std::string> unknown_fields(const Kind& kind, const Value& object) {
   return out;
 }
 
-void prune(const Kind& kind, Value& object) { prune_message(message_of(kind), object, true); }
+void prune(const Kind& kind, Value& object) { prune_message(message_of(kind), object); }
 
 Status check_types(const Kind& kind, const Value& object) {
   if (!object.is_object()) return Error{Code::malformed, cat("the body is no JSON object but ", json_word(object))};

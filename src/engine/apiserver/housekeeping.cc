@@ -100,6 +100,7 @@ Status ApiServer::bootstrap() {
       if (changed.status != 200) return Error{Code::internal, cat("updating ", type->kind.plural, " ", quote(name), ": ", changed.body)};
     }
   }
+  parts_->first_objects_made = true;
   aggregate_roles();
   finish_definitions();
   return {};
@@ -151,6 +152,7 @@ void ApiServer::expire_events() {
 }
 
 void ApiServer::after_write(const Type& type, const Value& object) {
+  if (!parts_->first_objects_made) return;  // bootstrap looks at all of them once, at its end
   if (type.kind.group == rbac_group && type.kind.kind == "ClusterRole") aggregate_roles();
   if (type.storage() == definitions_storage && !object.at("metadata", "deletionTimestamp").is_null()) finish_definitions();
 }

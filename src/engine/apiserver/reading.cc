@@ -185,7 +185,7 @@ Outcome<net::Answer> Reading::watch(const net::Request& request, const Route& ro
 
   auto stream = std::make_shared<net::Stream>(watch_queue_bytes);
   net::Subscription answer{.stream = stream};
-  answer.headers.set("Content-Type", content_type(how.accepted));
+  answer.headers.set("Content-Type", "application/json");  // lines of JSON, whatever else was asked for
   answer.headers.set("Cache-Control", "no-cache, private");
   const Status started = store_.watch(std::make_shared<Watcher>(std::move(spec), now, stream));
   if (!started.ok()) {

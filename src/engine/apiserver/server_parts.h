@@ -46,6 +46,7 @@ struct ApiServer::Parts {
   std::string tokens_text;  // of the file, as last read
   bool tokens_read = false;
 
+  bool first_objects_made = false;  // written once, before anybody else calls
   std::atomic<Instant::rep> next_expiry = 0;  // when old events are looked for again
 };
 

@@ -16,10 +16,14 @@ namespace fs = std::filesystem;
 /// Colons and backslashes separate words in overlay's options.
 std::string option_path(const fs::path& path) { return replace_all(replace_all(path.native(), "\\", "\\\\"), ":", "\\:"); }
 
-/// Runs in a mount namespace of its own: $1 overlay options, $2 mount point, $3 shell line for inside.
+/// Runs in a mount namespace of its own: $1 overlay options, $2 mount point, $3 shell line for inside, $4 a folder where the
+/// machine's root is shown through an overlay of its own (else every layer would lie below a layer, which is refused).
 /// The data folder's own images are hidden from what runs inside by the private /tmp and /run; /proc and /dev are needed by
 /// package scripts.
 constexpr const char* inside = R"(set -e
+mkdir -p "$4/empty" "$4/root"
+mount -t tmpfs tmpfs "$4/empty"
+mount -t overlay overlay -o "lowerdir=$4/empty:/" "$4/root"
 mount -t overlay overlay -o "$1" "$2"
 mount -t proc proc "$2/proc"
 mount --rbind /dev "$2/dev"
@@ -79,11 +83,11 @@ Result<std::string> tail_of(const fs::path& log) {
 
 /// Runs the shell line on the base; its changes are in `work`/upper afterwards.
 Status run_on_base(const Image& base, const fs::path& work, const std::string& line, const std::string& doing, Deadline deadline, const Say& say) {
-  for (const char* folder : {"upper", "overlay-work", "root"}) TRY_OK(make_directories(work / folder, 0755));
+  for (const char* folder : {"upper", "overlay-work", "root", "host"}) TRY_OK(make_directories(work / folder, 0755));
   std::vector<std::string> lower;
-  for (const fs::path& layer : base.layers) lower.push_back(option_path(layer));
+  for (const fs::path& layer : base.layers) lower.push_back(option_path(layer == "/" ? work / "host" / "root" : layer));
   const std::string options = cat("lowerdir=", join(lower, ":"), ",upperdir=", option_path(work / "upper"), ",workdir=", option_path(work / "overlay-work"));
-  const Command command{.argv = {"unshare", "--mount", "--propagation", "private", "--", "/bin/sh", "-c", inside, "sh", options, (work / "root").native(), line},
+  const Command command{.argv = {"unshare", "--mount", "--propagation", "private", "--", "/bin/sh", "-c", inside, "sh", options, (work / "root").native(), line, (work / "host").native()},
                         .environment = build_environment()};
   // What the program says goes to a file: it may be long, and a person sees its end if it fails.
   const fs::path log = work / "log";

@@ -208,6 +208,14 @@ Result<Bundle> make_bundle(const BundleInput& input) {
   request.runc_id = cat(input.pod.meta.uid, "-", input.container.name, "-", input.attempt);
   std::vector<std::string> lower;
   for (const fs::path& layer : input.image.layers) lower.push_back(escaped(layer));
+  if (input.image.layers.size() > 1 && input.image.layers.back() == "/") {
+    // A layer that lies below another is refused by overlayfs, and every folder lies below "/". Seen through an overlay of
+    // its own (with an empty folder of another file system on top), the machine's root is nobody's parent.
+    const fs::path empty = input.directory / "empty", host = input.directory / "host";
+    request.mounts.push_back({.type = "tmpfs", .target = empty.native(), .options = "mode=755,size=4k"});
+    request.mounts.push_back({.type = "overlay", .target = host.native(), .options = cat("lowerdir=", escaped(empty), ":/")});
+    lower.back() = escaped(host);
+  }
   request.mounts.push_back({.type = "overlay", .target = (input.directory / "rootfs").native(),
                             .options = cat("lowerdir=", join(lower, ":"), ",upperdir=", escaped(input.directory / "upper"), ",workdir=", escaped(input.directory / "work"))});
   TRY(out.config, config_of(input, binds));

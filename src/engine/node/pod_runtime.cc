@@ -253,7 +253,7 @@ Status PodRuntime::launch(const Pod& pod, const Container& container, const Imag
       .pod_directory = folders_.root, .log = folders_.log(container.name, attempt), .hidden = node_.hidden, .mode = node_.mode, .cgroups = node_.machine.cgroups,
       .runc_root = (node_.data / "runc").native(), .attempt = attempt, .backoff_level = level}));
   trouble.reason = "CreateContainerError";
-  for (const char* name : {"upper", "work", "rootfs"}) TRY_OK(make_directories(directory / name));
+  for (const char* name : {"upper", "work", "rootfs", "empty", "host"}) TRY_OK(make_directories(directory / name));
   for (const char* name : {"tmp", "var-tmp"}) TRY_OK(make_open_directory(directory / name));
   TRY_OK(write_in_place(directory / "termination", ""));
   ::chmod((directory / "termination").c_str(), 0666);

@@ -1,6 +1,8 @@
 #pragma once
 /// One request as the parts of the hub see it, and the forms of answers. For the sources of this room.
 
+#include <sys/mman.h>
+
 #include "base/text.h"
 #include "hub/hub.h"
 #include "value/value.h"
@@ -16,6 +18,34 @@ struct Hub::Call {
 
   std::string_view parameter(std::string_view name) const { return request.query.get(name); }
   bool is(std::string_view method) const { return request.method == method; }
+};
+
+/// A request's whole body as one view, whether it came in memory or as a file.
+class BodyView {
+ public:
+  static Result<BodyView> open(const net::Request& request) {
+    BodyView view;
+    if (request.body_file == nullptr) {
+      view.text_ = request.body;
+      return view;
+    }
+    if (request.body_size == 0) return view;
+    void* const data = ::mmap(nullptr, request.body_size, PROT_READ, MAP_PRIVATE, request.body_file->get(), 0);
+    if (data == MAP_FAILED) return errno_error("mapping", "a request's body");
+    view.mapped_ = data;
+    view.text_ = {static_cast<const char*>(data), static_cast<std::size_t>(request.body_size)};
+    return view;
+  }
+  BodyView(BodyView&& other) noexcept : mapped_(std::exchange(other.mapped_, nullptr)), text_(other.text_) {}
+  ~BodyView() {
+    if (mapped_ != nullptr) ::munmap(mapped_, text_.size());
+  }
+  std::string_view text() const { return text_; }
+
+ private:
+  BodyView() = default;
+  void* mapped_ = nullptr;
+  std::string_view text_;
 };
 
 net::Reply json_reply(const Value& body, int status = 200);

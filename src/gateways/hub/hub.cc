@@ -1,6 +1,7 @@
 #include "hub/hub.h"
 
 #include "hub/call.h"
+#include "hub/xml_text.h"
 #include "value/json.h"
 
 namespace masu::hub {
@@ -29,8 +30,6 @@ const Form& form_of(Code code) {
   return forms[std::size(forms) - 1];
 }
 
-std::string xml_text(std::string_view text) { return replace_all(replace_all(replace_all(text, "&", "&amp;"), "<", "&lt;"), ">", "&gt;"); }
-
 /// The token of a request: in the path, in the Authorization field, or (as Google allows) in the query.
 std::string token_of(const net::Request& request, const Route& route) {
   const std::string_view field = request.headers.get("Authorization");
@@ -58,7 +57,7 @@ net::Reply error_reply(const Error& error, bool xml) {
   if (xml) {
     reply.status = form.status;
     reply.headers.set("Content-Type", "application/xml; charset=UTF-8");
-    reply.body = cat("<?xml version='1.0' encoding='UTF-8'?><Error><Code>", form.xml_code, "</Code><Message>", xml_text(error.message), "</Message></Error>");
+    reply.body = cat("<?xml version='1.0' encoding='UTF-8'?><Error><Code>", form.xml_code, "</Code><Message>", xml_escape(error.message), "</Message></Error>");
   } else {
     const Value detail = Value::object({{"domain", "global"}, {"reason", form.reason}, {"message", error.message}});
     reply = json_reply(Value::object({{"error", Value::object({{"code", form.status}, {"message", error.message}, {"errors", Value::array({detail})}})}}), form.status);
@@ -84,7 +83,8 @@ Result<std::unique_ptr<Hub>> Hub::open(std::filesystem::path root, Buckets& buck
   // Buckets lie in a folder of their own, so that none can be named as one of ours.
   TRY(auto store, Store::open(root / "buckets", clock).context("opening the hub's folder"));
   TRY(auto uploads, Uploads::open(root / "uploads", clock).context("opening the hub's folder"));
-  return std::unique_ptr<Hub>(new Hub(std::move(store), std::move(uploads), buckets, authorizer));
+  TRY(auto parts, PartUploads::open(root / "parts", clock).context("opening the hub's folder"));
+  return std::unique_ptr<Hub>(new Hub(std::move(store), std::move(uploads), std::move(parts), buckets, authorizer));
 }
 
 net::Answer Hub::handle(const net::Request& request) {
@@ -102,7 +102,7 @@ Result<net::Answer> Hub::dispatch(const Call& call) {
     case Route::Door::upload: return upload(call);
     case Route::Door::download: return call.is("GET") || call.is("HEAD") ? media(call) : no_method(call.request);
     case Route::Door::batch: return batch(call);
-    case Route::Door::plain: return plain_call(call);
+    case Route::Door::plain: return xml_call(call);
   }
   return no_method(call.request);
 }

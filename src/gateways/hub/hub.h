@@ -1,5 +1,5 @@
 #pragma once
-/// The object store's server side: Cloud Storage's JSON API (and the part of its XML API that plain downloads need) over
+/// The object store's server side: Cloud Storage's JSON API, and the XML API that it shares with S3, over
 /// buckets as folders. A handler for net::Server; runs on its workers, several requests at a time.
 
 #include <filesystem>
@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "hub/access.h"
+#include "hub/parts.h"
 #include "hub/route.h"
 #include "hub/store.h"
 #include "hub/uploads.h"
@@ -27,8 +28,8 @@ class Hub {
 
  private:
   struct Call;
-  Hub(std::unique_ptr<Store> store, std::unique_ptr<Uploads> uploads, Buckets& buckets, Authorizer& authorizer)
-      : store_(std::move(store)), uploads_(std::move(uploads)), buckets_(buckets), authorizer_(authorizer) {}
+  Hub(std::unique_ptr<Store> store, std::unique_ptr<Uploads> uploads, std::unique_ptr<PartUploads> parts, Buckets& buckets, Authorizer& authorizer)
+      : store_(std::move(store)), uploads_(std::move(uploads)), parts_(std::move(parts)), buckets_(buckets), authorizer_(authorizer) {}
 
   Result<net::Answer> dispatch(const Call& call);
   Result<net::Answer> json_call(const Call& call);
@@ -59,12 +60,21 @@ class Hub {
   /// Bytes whose end has come: checked against what was announced, then an object.
   Result<MetaPtr> insert(Incoming bytes, ObjectMeta wanted, std::string_view crc32c, std::string_view md5, const Preconditions& conditions);
 
-  // plain_calls.cc, batch.cc
-  Result<net::Answer> plain_call(const Call& call);
+  // xml_calls.cc
+  Result<net::Answer> xml_call(const Call& call);
+  Result<net::Answer> xml_bucket(const Call& call);
+  Result<net::Answer> xml_read(const Call& call);
+  Result<net::Answer> xml_write(const Call& call);
+  Result<net::Answer> xml_copy(const Call& call);
+  Result<net::Answer> xml_multipart(const Call& call);
+  Result<net::Answer> complete_multipart(const Call& call, const std::string& id, ObjectMeta wanted);
+
+  // batch.cc
   Result<net::Answer> batch(const Call& call);
 
   const std::unique_ptr<Store> store_;
   const std::unique_ptr<Uploads> uploads_;
+  const std::unique_ptr<PartUploads> parts_;
   Buckets& buckets_;
   Authorizer& authorizer_;
 };

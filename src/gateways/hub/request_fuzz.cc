@@ -5,6 +5,7 @@
 #include "hub/listing.h"
 #include "hub/multipart.h"
 #include "hub/route.h"
+#include "hub/xml_text.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
@@ -14,6 +15,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   (void)masu::hub::parse_range(first, 100);
   (void)masu::hub::parse_content_range(first);
   (void)masu::hub::glob_matches(first, rest);
+  (void)masu::hub::unchunk(rest);
+  (void)masu::hub::xml_text(rest, first);
   const auto boundary = masu::hub::boundary_of(first);
   if (!boundary.ok()) return 0;
   const auto inside = [&](std::string_view part) { return part.data() >= rest.data() && part.data() + part.size() <= rest.data() + rest.size(); };

@@ -49,6 +49,19 @@ Result<Incoming> Incoming::adopt(fs::path file) {
   }
 }
 
+Result<Incoming> Incoming::lend(const fs::path& file) {
+  TRY(Incoming incoming, adopt(file));
+  incoming.path_.clear();
+  return incoming;
+}
+
+Status Incoming::move_to(const fs::path& path) && {
+  if (::rename(path_.c_str(), path.c_str()) != 0) return errno_error("putting bytes at", path);
+  path_.clear();
+  sync_directory(path.parent_path());
+  return {};
+}
+
 Incoming::Incoming(Incoming&& other) noexcept
     : path_(std::exchange(other.path_, {})), fd_(std::move(other.fd_)), sums_(std::move(other.sums_)), size_(other.size_) {}
 
@@ -203,7 +216,6 @@ Result<MetaPtr> Store::put(ObjectMeta wanted, const Preconditions& conditions, c
   const fs::path bytes = bytes_path(wanted);
   TRY_OK(make_directories(bytes.parent_path(), 0700));
   TRY_OK(place(bytes));
-  sync_directory(bytes.parent_path());
   if (auto status = write_file(description_path(wanted), to_json(to_sidecar(wanted)), 0600); !status.ok()) {
     ::unlink(bytes.c_str());
     return std::move(status).error();
@@ -219,9 +231,7 @@ Result<MetaPtr> Store::put(ObjectMeta wanted, const Preconditions& conditions, c
 
 Result<MetaPtr> Store::commit(Incoming bytes, ObjectMeta wanted, const Preconditions& conditions) {
   return put(std::move(wanted), conditions, [&](const fs::path& path) -> Status {
-    if (::rename(bytes.path_.c_str(), path.c_str()) != 0) return errno_error("putting an object at", path);
-    bytes.path_.clear();
-    return {};
+    return std::move(bytes).move_to(path);
   });
 }
 
@@ -232,7 +242,10 @@ Result<MetaPtr> Store::link(const ObjectMeta& source, ObjectMeta wanted, const P
   wanted.component_count = source.component_count;
   const fs::path from = bytes_path(source);
   return put(std::move(wanted), conditions, [&](const fs::path& path) -> Status {
-    if (::link(from.c_str(), path.c_str()) == 0) return {};
+    if (::link(from.c_str(), path.c_str()) == 0) {
+      sync_directory(path.parent_path());
+      return {};
+    }
     if (errno == ENOENT) return no_object(source.bucket, source.name);
     return errno_error("linking an object at", path);
   });

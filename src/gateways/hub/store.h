@@ -38,12 +38,21 @@ class Incoming {
   Incoming& operator=(Incoming&&) = delete;
   ~Incoming();
 
+  /// A file of somebody else's, as `adopt`, that stays where it is.
+  static Result<Incoming> lend(const std::filesystem::path& file);
+
   Status write(std::string_view bytes);
+  /// Appends all bytes of another.
+  Status append(const Incoming& other) { return write_from(other.fd_.get(), 0, other.size_); }
   /// Appends `length` bytes of a file, from its offset.
   Status write_from(int fd, std::uint64_t offset, std::uint64_t length);
   std::uint64_t size() const { return size_; }
   /// Makes the bytes durable and gives their checksums. Once.
   Result<objectstore::Checksums> finish();
+  /// Their checksums alone; of a lent file. Once.
+  objectstore::Checksums sums_so_far() { return sums_.finish(); }
+  /// Gives finished bytes their place; another file there is replaced.
+  Status move_to(const std::filesystem::path& path) &&;
 
  private:
   friend class Store;

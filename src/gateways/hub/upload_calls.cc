@@ -1,5 +1,3 @@
-#include <sys/mman.h>
-
 #include "crypto/base64.h"
 #include "hub/call.h"
 #include "hub/multipart.h"
@@ -9,34 +7,6 @@ namespace masu::hub {
 namespace {
 
 constexpr std::size_t most_description = std::size_t{1} << 20;
-
-/// A request's whole body as one view, whether it came in memory or as a file.
-class BodyView {
- public:
-  static Result<BodyView> open(const net::Request& request) {
-    BodyView view;
-    if (request.body_file == nullptr) {
-      view.text_ = request.body;
-      return view;
-    }
-    if (request.body_size == 0) return view;
-    void* const data = ::mmap(nullptr, request.body_size, PROT_READ, MAP_PRIVATE, request.body_file->get(), 0);
-    if (data == MAP_FAILED) return errno_error("mapping", "a request's body");
-    view.mapped_ = data;
-    view.text_ = {static_cast<const char*>(data), static_cast<std::size_t>(request.body_size)};
-    return view;
-  }
-  BodyView(BodyView&& other) noexcept : mapped_(std::exchange(other.mapped_, nullptr)), text_(other.text_) {}
-  ~BodyView() {
-    if (mapped_ != nullptr) ::munmap(mapped_, text_.size());
-  }
-  std::string_view text() const { return text_; }
-
- private:
-  BodyView() = default;
-  void* mapped_ = nullptr;
-  std::string_view text_;
-};
 
 /// Checksums of "crc32c=AAA=,md5=BBB==" in one or several fields.
 struct Announced {

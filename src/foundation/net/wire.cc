@@ -67,6 +67,30 @@ bool transfer_encoding_unknown(const Headers& headers) {
   return !codings.empty() && !(codings.size() == 1 && equal_fold(trim(codings[0]), "chunked"));
 }
 
+constexpr std::string_view as_it_is = "X-Coding-As-It-Is";
+
+/// Lines of a head with another name for the field of "Transfer-Encoding: identity" (a name as long: the reader remembers
+/// how far it has looked). The word stood in RFC 2616 and means "as it is"; libcurl's users still send it beside a length
+/// (TensorFlow does), which the reader would refuse. A line that may yet be continued stays as it is. No value: nothing
+/// to hide.
+std::optional<std::string> with_identity_hidden(std::string_view lines) {
+  constexpr std::string_view name = "Transfer-Encoding";
+  static_assert(name.size() == as_it_is.size());
+  std::optional<std::string> out;
+  for (std::size_t at = 0;;) {
+    const std::size_t end = lines.find("\r\n", at);
+    if (end == std::string_view::npos || end + 2 >= lines.size()) return out;
+    const std::string_view line = lines.substr(at, end - at);
+    const std::size_t colon = line.find(':');
+    const bool identity = colon != std::string_view::npos && equal_fold(line.substr(0, colon), name) && equal_fold(trim(line.substr(colon + 1)), "identity");
+    if (identity && lines[end + 2] != ' ' && lines[end + 2] != '\t') {
+      if (!out) out.emplace(lines);
+      out->replace(at, name.size(), as_it_is);
+    }
+    at = end + 2;
+  }
+}
+
 void add_field(std::string& out, std::string_view name, std::string_view value) {
   out += name;
   out += ": ";
@@ -120,6 +144,15 @@ Result<std::size_t> MessageParser::feed(std::string_view bytes) {
     while (bytes.substr(used).starts_with("\r\n")) used += 2;  // RFC 9112, 2.2: empty lines between requests
     if (bytes.substr(used) == "\r") return used;
   }
+  std::string changed;
+  if (!impl_->head_seen) {
+    const std::size_t end = bytes.find("\r\n\r\n", used);
+    const std::size_t lines = end == std::string_view::npos ? bytes.size() : end + 4;
+    if (auto hidden = with_identity_hidden(bytes.substr(0, lines))) {
+      changed = cat(*hidden, bytes.substr(lines));
+      bytes = changed;
+    }
+  }
   while (used < bytes.size() && !done()) {
     ErrorCode ec;
     const auto rest = bytes.substr(used);
@@ -135,6 +168,9 @@ Result<std::size_t> MessageParser::feed(std::string_view bytes) {
     if (ec) return Error{Code::malformed, cat("no HTTP/1.1 message: ", ec.message())};
     if (!impl_->head_seen && head_done()) {
       impl_->head_seen = true;
+      if (headers().has(as_it_is) && (headers().has("Transfer-Encoding") || headers().all(as_it_is).size() > 1))
+        return Error{Code::malformed, "more than one Transfer-Encoding field"};
+      headers().remove(as_it_is);
       if (transfer_encoding_unknown(headers()))
         return Error{Code::malformed, cat("transfer encoding ", quote(headers().get("Transfer-Encoding")), " is not \"chunked\"")};
       if (impl_->request && minor_version() == 1 && headers().all("Host").size() != 1)

@@ -25,8 +25,10 @@ Result<std::string> read_in_pieces(MessageParser& parser, std::string_view messa
 TEST(MessageParser, ReadsRequestsInAnyPieces) {
   const std::string plain = "\r\nPOST /a?b=c HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello";
   const std::string chunked = "PUT /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2;ext=1\r\nlo\r\n0\r\nT: 1\r\n\r\n";
+  // TensorFlow's way to say that nothing was done to the body.
+  const std::string identity = "POST /a HTTP/1.1\r\nTransfer-Encoding: identity\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello";
   for (std::size_t piece = 1; piece < 90; ++piece) {
-    for (const auto& message : {plain, chunked}) {
+    for (const auto& message : {plain, chunked, identity}) {
       MessageParser parser(MessageParser::Kind::request, 1024);
       const auto body = read_in_pieces(parser, message, piece);
       ASSERT_TRUE(body.ok()) << body.error().message << " piece " << piece;
@@ -48,6 +50,8 @@ TEST(MessageParser, RefusesWhatTwoReadersCouldReadDifferently) {
       {"length beside chunks", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n", Code::malformed},
       {"two lengths", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\n", Code::malformed},
       {"unknown coding", "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", Code::malformed},
+      {"identity twice", "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n\r\n", Code::malformed},
+      {"identity folded", "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: identity\r\n chunked\r\n\r\n", Code::malformed},
       {"two codings", "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", Code::malformed},
       {"no host", "GET / HTTP/1.1\r\n\r\n", Code::malformed},
       {"two hosts", "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", Code::malformed},

@@ -33,6 +33,8 @@ TEST(Storage, PutsTheTokenIntoThePathAndLeavesTheUsersVariablesAlone) {
   EXPECT_EQ(out.at("STORAGE_EMULATOR_HOST"), "http://h:1/t/tok");
   EXPECT_EQ(out.at("CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE"), "http://h:1/storage/v1/");
   EXPECT_FALSE(out.contains("GOOGLE_CLOUD_PROJECT"));
+  EXPECT_EQ(out.at("AWS_ENDPOINT_URL_S3"), "http://h:1/t/tok");
+  EXPECT_FALSE(storage_environment("http://h:1/", "tok", "/t", {{"AWS_ACCESS_KEY_ID", "mine"}}).contains("AWS_ENDPOINT_URL_S3"));
   EXPECT_TRUE(storage_environment("", "tok", "/t", {}).empty());
   EXPECT_TRUE(storage_environment("http://h:1", "", "/t", {}).empty());
 }

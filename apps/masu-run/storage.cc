@@ -18,6 +18,16 @@ std::map<std::string, std::string> storage_environment(std::string_view hub, std
   out["CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE"] = cat(hub, "/storage/v1/");
   out["CLOUDSDK_CORE_ACCOUNT"] = "masu";
   out["CLOUDSDK_AUTH_ACCESS_TOKEN_FILE"] = std::string(token_file);
+  // S3's clients keep the prefix too; the key may be anything. Who brings a key of his own means the real S3.
+  bool own_key = false;
+  for (const char* name : {"AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI"})
+    own_key = own_key || present.contains(name);
+  if (!own_key) {
+    out["AWS_ENDPOINT_URL_S3"] = base;
+    out["AWS_ACCESS_KEY_ID"] = "masu";
+    out["AWS_SECRET_ACCESS_KEY"] = "masu";
+    out["AWS_DEFAULT_REGION"] = "us-east-1";
+  }
   // The client library asks for a project name even where it means nothing.
   out["GOOGLE_CLOUD_PROJECT"] = "masu";
   // Newer gcsfs would first ask by gRPC, for a minute, what sort of bucket it has.

@@ -121,7 +121,7 @@ TEST(JsonPath, Table) {
     const char* found;
   };
   for (const Row& row : std::vector<Row>{{".a.list[1].v", "[2]"}, {".a.list[*].v", "[1,2]"}, {".a.list[?(@.type==\"y\")].v", "[2]"}, {".labels['k/l']", R"(["m"])"},
-                                         {"{.a.b\\.c}", "[1]"}, {".nothing.here", "[]"}, {".a.list[-1].type", R"(["y"])"}}) {
+                                         {"{.a.b\\.c}", "[1]"}, {".nothing.here", "[]"}, {".a.list[-1:].type", R"(["y"])"}, {".a.list[0:1].v", "[1]"}, {".a.list[:].v", "[1,2]"}, {".a.list[5:].v", "[]"}, {".a.list[-1].type", R"(["y"])"}}) {
     const auto found = json_path(object, row.path);
     ASSERT_TRUE(found.ok()) << row.path;
     EXPECT_EQ(to_json(Array(*found)), row.found) << row.path;

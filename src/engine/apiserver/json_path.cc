@@ -1,6 +1,8 @@
 #include "apiserver/json_path.h"
 
+#include <algorithm>
 #include <charconv>
+#include <optional>
 
 #include "base/text.h"
 
@@ -9,9 +11,10 @@ namespace masu::apiserver {
 namespace {
 
 struct Step {
-  enum class Kind { member, index, all, filter } kind = Kind::member;
+  enum class Kind { member, index, slice, all, filter } kind = Kind::member;
   std::string name;                 // member
-  std::int64_t index = 0;           // index, from the end if negative
+  std::int64_t index = 0;           // index, or the slice's begin; from the end if negative
+  std::optional<std::int64_t> end = {};  // slice: behind its last element; no value: to the end of the list
   std::vector<std::string> left;    // filter: members below @
   std::string right;                // filter: the text compared with
 };
@@ -34,6 +37,17 @@ Result<Step> bracket(std::string_view path, std::string_view inside) {
     return Step{.kind = Step::Kind::filter, .left = split(trim(condition.substr(0, equals)), '.'), .right = std::string(right)};
   }
   Step step{.kind = Step::Kind::index};
+  if (const std::size_t colon = inside.find(':'); colon != std::string_view::npos) {
+    step.kind = Step::Kind::slice;
+    const std::string_view first = trim(inside.substr(0, colon)), last = trim(inside.substr(colon + 1));
+    const auto number = [](std::string_view text, std::int64_t& into) {
+      return std::from_chars(text.data(), text.data() + text.size(), into).ptr == text.data() + text.size();
+    };
+    std::int64_t behind = 0;
+    if ((!first.empty() && !number(first, step.index)) || (!last.empty() && !number(last, behind))) return broken(path, cat("cannot read [", inside, "]"));
+    if (!last.empty()) step.end = behind;
+    return step;
+  }
   const auto [end, error] = std::from_chars(inside.data(), inside.data() + inside.size(), step.index);
   if (error != std::errc{} || end != inside.data() + inside.size()) return broken(path, cat("cannot read [", inside, "]"));
   return step;
@@ -88,6 +102,12 @@ void take(const Value& from, const Step& step, std::vector<Value>& into) {
       const auto size = static_cast<std::int64_t>(from.as_array().size());
       const std::int64_t at = step.index < 0 ? size + step.index : step.index;
       if (at >= 0 && at < size) into.push_back(from.as_array()[static_cast<std::size_t>(at)]);
+      break;
+    }
+    case Step::Kind::slice: {
+      const auto size = static_cast<std::int64_t>(from.as_array().size());
+      const auto place = [&](std::int64_t at) { return std::clamp<std::int64_t>(at < 0 ? size + at : at, 0, size); };
+      for (std::int64_t at = place(step.index); at < place(step.end.value_or(size)); ++at) into.push_back(from.as_array()[static_cast<std::size_t>(at)]);
       break;
     }
     case Step::Kind::all:

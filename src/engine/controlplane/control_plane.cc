@@ -32,9 +32,11 @@ Caches::Caches(const kube::Client& client)
       replica_sets(client, resources::replica_sets, &ReplicaSet::decode),
       deployments(client, resources::deployments, &Deployment::decode),
       stateful_sets(client, resources::stateful_sets, &StatefulSet::decode),
+      services(client, resources::services, &Service::decode),
+      endpoints(client, {"", "v1", "endpoints", "Endpoints", true}, &Endpoints::decode),
       definitions(client, resources::crds, &Named::decode) {}
 
-std::vector<kube::InformerBase*> Caches::all() { return {&pods, &nodes, &claims, &volumes, &classes, &namespaces, &accounts, &authorities, &jobs, &replica_sets, &deployments, &stateful_sets, &definitions}; }
+std::vector<kube::InformerBase*> Caches::all() { return {&pods, &nodes, &claims, &volumes, &classes, &namespaces, &accounts, &authorities, &jobs, &replica_sets, &deployments, &stateful_sets, &services, &endpoints, &definitions}; }
 
 struct ControlPlane::Parts {
   Parts(const kube::Client& client, const Clock& clock, Options options)
@@ -44,6 +46,7 @@ struct ControlPlane::Parts {
         replica_sets({client, clock, caches}),
         deployments({client, clock, caches}),
         stateful_sets({client, clock, caches}),
+        endpoints({client, clock, caches}),
         namespaces({client, clock, caches}, options.root_ca),
         volumes({client, clock, caches}, options.volumes),
         pods({client, clock, caches}),
@@ -54,6 +57,7 @@ struct ControlPlane::Parts {
     add(replica_sets, clock);
     add(deployments, clock);
     add(stateful_sets, clock);
+    add(endpoints, clock);
     add(namespaces, clock);
     add(volumes, clock);
     add(pods, clock);
@@ -73,6 +77,7 @@ struct ControlPlane::Parts {
   ReplicaSetShell replica_sets;
   DeploymentShell deployments;
   StatefulSetShell stateful_sets;
+  EndpointsShell endpoints;
   NamespaceShell namespaces;
   VolumeShell volumes;
   PodCollector pods;

@@ -1,6 +1,6 @@
 #pragma once
-/// The controllers of a small cluster, behind one object: scheduler, Job, ReplicaSet, Deployment, StatefulSet, service
-/// accounts, namespaces, local volumes, garbage collection.
+/// The controllers of a small cluster, behind one object: scheduler, Job, ReplicaSet, Deployment, StatefulSet, Endpoints,
+/// service accounts, namespaces, local volumes, garbage collection.
 ///
 ///   ControlPlane plane(client, system_clock(), {.volumes = data / "volumes", .root_ca = pem});
 ///   TRY_OK(plane.start(Deadline::after(10s)));     // threads of its own until stop()

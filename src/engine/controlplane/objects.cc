@@ -73,8 +73,12 @@ Result<Pod> Pod::decode(const Value& object) {
   out.node_terms = decode_node_terms(required["nodeSelectorTerms"]);
   for (const Value& one : affinity["preferredDuringSchedulingIgnoredDuringExecution"].as_array()) out.preferred.emplace_back(one["weight"].as_integer(), decode_term(one["preference"]));
   for (const Value& container : object.at("spec", "containers").as_array())
-    for (const Value& port : container["ports"].as_array())
+    for (const Value& port : container["ports"].as_array()) {
       if (port["hostPort"].as_integer() != 0) out.host_ports.push_back(cat(port["protocol"].as_string("TCP"), "/", port["hostPort"].as_integer()));
+      out.ports.push_back({std::string(port["name"].as_string()), std::string(port["protocol"].as_string("TCP")), port["containerPort"].as_integer()});
+    }
+  out.hostname = object.at("spec", "hostname").as_string();
+  out.subdomain = object.at("spec", "subdomain").as_string();
   for (const Value& gate : object.at("spec", "schedulingGates").as_array()) out.gates.emplace_back(gate["name"].as_string());
   return out;
 }
@@ -144,6 +148,22 @@ Result<Namespace> Namespace::decode(const Value& object) {
   out.phase = object.at("status", "phase").as_string();
   out.finalizers = strings_of(object.at("spec", "finalizers"));
   out.conditions = kube::decode_conditions(object.at("status", "conditions"));
+  return out;
+}
+
+Result<Service> Service::decode(const Value& object) {
+  const Value& spec = object["spec"];
+  Service out;
+  out.meta = kube::Metadata::decode(object);
+  for (const auto& [key, value] : spec["selector"].as_object()) out.selector.emplace(key, value.as_string());
+  out.external = spec["type"].as_string() == "ExternalName";
+  out.publishes_not_ready = spec["publishNotReadyAddresses"].as_bool();
+  for (const Value& port : spec["ports"].as_array()) {
+    const Value& target = port["targetPort"];
+    Service::Port one{std::string(port["name"].as_string()), std::string(port["protocol"].as_string("TCP")), std::string(target.as_string()), port["port"].as_integer()};
+    if (target.is_number() && target.as_integer() != 0) one.target = target.as_integer();
+    out.ports.push_back(std::move(one));
+  }
   return out;
 }
 

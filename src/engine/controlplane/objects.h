@@ -35,6 +35,13 @@ struct Pod : kinds::Pod {
   std::vector<std::pair<std::int64_t, NodeTerm>> preferred;
   std::vector<std::string> host_ports;  // "TCP/8080"
   std::vector<std::string> gates;       // scheduling gates
+  struct Port {
+    std::string name, protocol;
+    std::int64_t number = 0;
+    bool operator==(const Port&) const = default;
+  };
+  std::vector<Port> ports;               // of its containers
+  std::string hostname, subdomain;
   bool deleting() const { return meta.deleted.has_value(); }
   static Result<Pod> decode(const Value& object);
 };
@@ -91,6 +98,24 @@ struct Namespace {
   std::vector<kube::Condition> conditions;
   bool deleting() const { return meta.deleted.has_value(); }
   static Result<Namespace> decode(const Value& object);
+};
+
+struct Service {
+  kube::Metadata meta;
+  std::map<std::string, std::string> selector;
+  bool external = false, publishes_not_ready = false;
+  struct Port {
+    std::string name, protocol, target_name;  // target_name: a container port's name, or empty
+    std::int64_t target = 0;
+  };
+  std::vector<Port> ports;
+  static Result<Service> decode(const Value& object);
+};
+
+struct Endpoints {
+  kube::Metadata meta;
+  Value subsets;
+  static Result<Endpoints> decode(const Value& object) { return Endpoints{kube::Metadata::decode(object), object["subsets"]}; }
 };
 
 /// Anything of which only the metadata matters.

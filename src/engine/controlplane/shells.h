@@ -33,6 +33,8 @@ struct Caches {
   kube::Informer<ReplicaSet> replica_sets;
   kube::Informer<Deployment> deployments;
   kube::Informer<StatefulSet> stateful_sets;
+  kube::Informer<Service> services;
+  kube::Informer<Endpoints> endpoints;
   kube::Informer<Named> definitions;  // CustomResourceDefinitions
   std::vector<kube::InformerBase*> all();
 };
@@ -98,6 +100,18 @@ class StatefulSetShell final : public controller::Reconciler {
  public:
   explicit StatefulSetShell(Tools tools) : tools_(tools), performer_(tools.client, tools.clock, "statefulset-controller") {}
   std::string_view name() const override { return "statefulset"; }
+  Result<controller::Outcome> reconcile(const kube::Key& key, Deadline deadline) override;
+  void watch(controller::Controller& own);
+
+ private:
+  Tools tools_;
+  controller::Performer performer_;
+};
+
+class EndpointsShell final : public controller::Reconciler {
+ public:
+  explicit EndpointsShell(Tools tools) : tools_(tools), performer_(tools.client, tools.clock, "endpoint-controller") {}
+  std::string_view name() const override { return "endpoints"; }
   Result<controller::Outcome> reconcile(const kube::Key& key, Deadline deadline) override;
   void watch(controller::Controller& own);
 

@@ -1,4 +1,5 @@
-/// Shells of the controllers that make pods.
+/// Shells of the controllers that make pods, or follow them.
+#include "controlplane/endpoints_core.h"
 #include "controlplane/shells.h"
 
 namespace masu::controlplane {
@@ -67,6 +68,27 @@ Result<controller::Outcome> StatefulSetShell::reconcile(const kube::Key& key, De
   const StatefulSetDecision decision = decide(world);
   TRY_OK(performer_.perform(decision.actions, deadline));
   return controller::Outcome{decision.look_again};
+}
+
+void EndpointsShell::watch(controller::Controller& own) {
+  own.watch(tools_.caches.services);
+  own.watch(tools_.caches.endpoints);
+  tools_.caches.pods.on_change([this, &own](const Pod* before, const Pod* after) {
+    const Pod& pod = after ? *after : *before;
+    for (const auto& service : tools_.caches.services.list(pod.meta.name_space)) {
+      if (service->selector.empty()) continue;
+      const kube::LabelSelector selector = kube::LabelSelector::from(service->selector);
+      if ((before && selector.matches(before->meta.labels)) || (after && selector.matches(after->meta.labels))) own.queue().add(service->meta.key());
+    }
+  });
+}
+
+Result<controller::Outcome> EndpointsShell::reconcile(const kube::Key& key, Deadline deadline) {
+  const auto service = tools_.caches.services.get(key);
+  if (!service) return controller::Outcome{};
+  const controller::Actions actions = decide(EndpointsWorld{*service, tools_.caches.pods.list(key.name_space), tools_.caches.endpoints.get(key)});
+  TRY_OK(performer_.perform(actions, deadline));
+  return controller::Outcome{};
 }
 
 void PodCollector::watch(controller::Controller& own) {

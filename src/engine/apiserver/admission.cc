@@ -35,9 +35,9 @@ std::string user_text(const Identity& user) {
 }  // namespace
 
 Check Admission::living_namespace(const Type& type, const std::string& ns, const std::string& name) const {
-  const auto space = read(store_, {"/namespaces", "", ns});
+  const RecordPtr space = store_.get({"/namespaces", "", ns});
   if (!space) return not_found({"", "namespaces", "Namespace"}, ns);
-  if (!space->at("metadata", "deletionTimestamp").is_null()) {
+  if (space->deleting) {
     Failure failure = forbidden(type.resource_name(), name, cat("unable to create new content in namespace ", ns, " because it is being terminated"));
     failure.details["causes"] = Value::array({Value::object({{"reason", "NamespaceTerminating"}, {"message", cat("namespace ", ns, " is being terminated")}, {"field", "metadata.namespace"}})});
     return failure;

@@ -191,16 +191,16 @@ void ApiServer::finish_definitions() {
   const auto listing = parts_->store->list({.resource = std::string(definitions_storage)});
   if (!listing.ok()) return;
   for (const RecordPtr& record : listing->items) {
-    if (record->bytes.find("\"deletionTimestamp\"") == std::string::npos) continue;
+    if (!record->deleting) continue;
     const auto definition = parse_json(record->bytes);
-    if (!definition.ok() || definition->at("metadata", "deletionTimestamp").is_null()) continue;
+    if (!definition.ok()) continue;
     const std::string group(definition->at("spec", "group").as_string()), plural(definition->at("spec", "names", "plural").as_string());
     const TypePtr type = catalog()->find_resource(group, plural);
     if (type) {
       const auto objects = parts_->store->list({.resource = type->storage()});
       if (!objects.ok()) continue;
       for (const RecordPtr& object : objects->items) {
-        if (object->bytes.find("\"deletionTimestamp\"") != std::string::npos) continue;  // waits for its finalizers
+        if (object->deleting) continue;  // waits for its finalizers
         const std::string space = type->kind.namespaced ? cat("/namespaces/", object->key.ns) : std::string();
         call_itself("DELETE", cat("/apis/", group, "/", type->kind.version, space, "/", plural, "/", object->key.name), nullptr);
       }

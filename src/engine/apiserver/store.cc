@@ -61,6 +61,7 @@ RecordPtr Store::make_record(const Key& key, std::uint64_t version, Value object
   object["metadata"]["resourceVersion"] = std::to_string(version);
   const Value& metadata = std::as_const(object)["metadata"];
   record->uid = metadata["uid"].as_string();
+  record->deleting = metadata["deletionTimestamp"].is_string();
   for (const auto& [name, value] : metadata["labels"].as_object()) record->labels.emplace(name, value.as_string());
   record->bytes = to_json(object);
   return record;

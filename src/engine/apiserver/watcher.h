@@ -29,6 +29,7 @@ struct Record {
   std::string bytes;  // JSON without apiVersion and kind; members sorted
   kube::Labels labels;
   std::string uid;
+  bool deleting = false;  // has a deletionTimestamp
 };
 using RecordPtr = std::shared_ptr<const Record>;
 

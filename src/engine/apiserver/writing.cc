@@ -44,6 +44,12 @@ bool released(const Type& type, const Value& object) {
          (!is_namespace(type) || object.at("spec", "finalizers").as_array().empty());
 }
 
+/// The object as it went into the store: with the version it got there.
+Value as_stored(Value object, const Record& record) {
+  object["metadata"]["resourceVersion"] = std::to_string(record.version);
+  return object;
+}
+
 std::vector<std::string> kinds_in_group(const Catalog& catalog, const Value& definition) {
   std::vector<std::string> taken;
   for (const TypePtr& type : catalog.all())
@@ -174,7 +180,7 @@ Outcome<Written> Writing::create_object(Call& call, const Type& type, Value obje
     const Key key = type.key(ns, name);
     const auto present_failure = [&](const RecordPtr& present) {
       Failure failure = already_exists(resource, name);
-      if (present && !type.tree(*present).at("metadata", "deletionTimestamp").is_null()) failure.message = "object is being deleted: " + failure.message;
+      if (present && present->deleting) failure.message = "object is being deleted: " + failure.message;
       return failure;
     };
     if (options.dry_run) {
@@ -183,7 +189,7 @@ Outcome<Written> Writing::create_object(Call& call, const Type& type, Value obje
     }
     auto stored = store_.create(key, candidate);
     if (stored.ok()) {
-      Written written{.object = type.tree(**stored), .created = true};
+      Written written{.object = as_stored(std::move(candidate), **stored), .created = true};
       after_write_(type, written.object);
       return written;
     }
@@ -286,15 +292,15 @@ Outcome<Written> Writing::attempt(Call& call, const Type& type, const Record& re
     if (options.dry_run) return Written{.object = std::move(object), .removed = true};
     auto removed = store_.remove(record.key, record.version, object);
     if (!removed.ok()) return removed.error().code == Code::conflict || removed.error().code == Code::not_found ? Failure(0, "", "") : Failure(removed.error());
-    Written written{.object = type.tree(**removed), .removed = true};
+    Written written{.object = as_stored(std::move(object), **removed), .removed = true};
     after_write_(type, written.object);
     return written;
   }
   if (comparable(object) == comparable(old)) return Written{.object = old};
   if (options.dry_run) return Written{.object = std::move(object)};
-  auto stored = store_.update(record.key, record.version, std::move(object));
+  auto stored = store_.update(record.key, record.version, object);
   if (!stored.ok()) return stored.error().code == Code::conflict || stored.error().code == Code::not_found ? Failure(0, "", "") : Failure(stored.error());
-  Written written{.object = type.tree(**stored)};
+  Written written{.object = as_stored(std::move(object), **stored)};
   after_write_(type, written.object);
   return written;
 }

@@ -303,7 +303,12 @@ net::Handler Agent::handler() {
 }
 
 net::Answer Agent::logs(const net::Request& request, const std::vector<std::string>& parts) {
-  const auto refuse = [](int status, const std::string& sentence) { return net::Reply{.status = status, .headers = {{"Content-Type", "text/plain"}}, .body = sentence + "\n"}; };
+  // A Status, so that kubectl shows the sentence.
+  const auto refuse = [](int status, const std::string& sentence) {
+    const Value body = Value::object({{"kind", "Status"}, {"apiVersion", "v1"}, {"metadata", Object{}}, {"status", "Failure"}, {"message", sentence},
+                                      {"reason", status == 404 ? "NotFound" : "BadRequest"}, {"code", status}});
+    return net::Reply{.status = status, .headers = {{"Content-Type", "application/json"}}, .body = to_json(body) + "\n"};
+  };
   const auto options = log_options(request.query, clock_.now());
   if (!options.ok()) return refuse(400, options.error().message);
   const kube::Key key{parts[1], parts[2]};

@@ -129,6 +129,7 @@ Result<std::string> resource_value(const Pod& pod, const Container& self, const 
 Result<std::map<std::string, std::string>> environment_of(const Pod& pod, const Container& container, const ImageConfig& image,
                                                           const References& references, const NodeFacts& facts) {
   std::map<std::string, std::string> out = image.environment;
+  out.try_emplace("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");  // as every runtime gives it
   for (const auto& [name, value] : facts.service_variables) out[name] = value;
   out["HOSTNAME"] = pod.hostname;
   for (const EnvFrom& from : container.env_from) {

@@ -1,5 +1,6 @@
 /// masu's own client against masu's own server, with a way between them that fails.
 #include "hub/hub_fixture.h"
+#include "net/server.h"
 #include "objectstore/gcs_store.h"
 
 namespace masu::hub {
@@ -123,6 +124,25 @@ TEST_F(ClientTest, DamageIsNoticed) {
   calls = 0;
   damage = {2};
   EXPECT_EQ(client.get({"data", "f"}, {}, deadline).error().code, Code::conflict);
+}
+
+TEST_F(ClientTest, OverARealConnectionWithTheTokenInThePath) {
+  net::Server::Options options;
+  options.listeners.push_back({.address = "127.0.0.1:0", .handler = [this](const net::Request& request) { return hub->handle(request); }, .body_bytes_max = std::nullopt});
+  options.workers = 1;
+  auto server = net::Server::start(std::move(options));
+  ASSERT_TRUE(server.ok()) << server.error().message;
+  net::Client http;
+  auto transport = objectstore::http_transport(http, cat("http://", (*server)->addresses()[0], "/t/writer/"));
+  ASSERT_TRUE(transport.ok());
+  GcsStore client(*transport, nullptr, {.resumable_from = 1 << 20, .piece_bytes = 2 << 20});
+  const std::string bytes = noise(5'000'000);  // longer than what a request keeps in memory, so bodies come as files
+  const auto made = client.upload({"data", "big"}, file(bytes), {}, deadline);
+  ASSERT_TRUE(made.ok()) << made.error().message;
+  const auto target = work.path() / "down";
+  ASSERT_TRUE(client.download({"data", "big"}, target, deadline).ok());
+  EXPECT_EQ(read_file(target).value(), bytes);
+  EXPECT_EQ(client.get({"data", "big"}, {7, 5}, deadline).value(), bytes.substr(7, 5));
 }
 
 TEST_F(ClientTest, GivesUpWhenTheServerStaysAway) {

@@ -298,15 +298,17 @@ int jobs_delete(const std::vector<std::string>& words, Context& context) {
   }
   const kube::Key key = kube::key_of(found->object);
   const std::string uid(found->object.at("metadata", "uid").as_string());
-  const Status removed = found->connection.client->remove(kube::resources::training_jobs, key, {.propagation = "Foreground", .uid = uid}, Deadline::after(30s));
+  const Status removed = found->connection.client->remove(kube::resources::training_jobs, key, {.propagation = "Background", .uid = uid}, Deadline::after(30s));
   if (!removed.ok() && removed.error().code != Code::not_found) return report(context, "jobs.delete", removed.error());
-  // The name is free when the object is gone; its pods may take their grace period.
-  const Deadline deadline = Deadline::after(120s);
-  while (!deadline.expired()) {
-    const auto still = found->connection.client->get(kube::resources::training_jobs, key, Deadline::after(10s));
-    if (!still.ok() && still.error().code == Code::not_found) break;
-    if (still.ok() && still->at("metadata", "uid").as_string() != uid) break;
-    if (context.interrupted()) break;
+  // The name is free when the pods and the claim are gone too; pods may take their grace period.
+  const std::string label = cat("masu.dev/job=", key.name);
+  const Deadline deadline = Deadline::after(90s);
+  const auto gone = [&](const kube::Resource& resource) {
+    const auto left = found->connection.client->list(resource, key.name_space, {.label_selector = label}, Deadline::after(10s));
+    return !left.ok() || left->items.empty();
+  };
+  while (!deadline.expired() && !context.interrupted()) {
+    if (gone(kube::resources::pods) && gone(kube::resources::jobs) && gone(kube::resources::claims)) break;
     context.wait(100ms);
   }
   context.err(cat("Deleted job [", found->job_id, "].\n"));

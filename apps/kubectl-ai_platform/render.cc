@@ -336,6 +336,10 @@ std::string boxed_table(std::string_view title, const std::vector<std::string>& 
   for (const auto& line : lines) {
     for (std::size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], line[i].size());
   }
+  // A title longer than its table widens the last column.
+  std::size_t total = 0;
+  for (const std::size_t width : widths) total += width + 3;
+  if (!widths.empty() && title.size() + 3 > total) widths.back() += title.size() + 3 - total;
   std::string rule = "+";
   for (const std::size_t width : widths) rule += cat(std::string(width + 2, '-'), "+");
   const std::size_t inner = rule.size() - 2;

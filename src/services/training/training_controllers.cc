@@ -4,6 +4,7 @@
 
 #include "kinds/pod.h"
 #include "training/log_archiver.h"
+#include "training/operator_controllers.h"
 #include "training/training_job_core.h"
 
 namespace masu::training {
@@ -166,6 +167,7 @@ struct TrainingControllers::Parts {
     // Trials and pods belong to children of ours; their labels name the job.
     watch_labelled(caches.trials, experiment_label);
     watch_labelled(caches.pods, job_label);
+    if (options.operators) operators = std::make_unique<OperatorControllers>(client, clock, options.name_space);
     if (archiver) {
       archive_controller = std::make_unique<controller::Controller>(*archiver, clock);
       archive_controller->watch(caches.pods);
@@ -185,6 +187,7 @@ struct TrainingControllers::Parts {
   controller::Performer performer;
   std::unique_ptr<LogArchiver> archiver;
   std::unique_ptr<controller::Controller> archive_controller;
+  std::unique_ptr<OperatorControllers> operators;
   TrainingJobController reconciler;
   controller::Controller controller;
 };
@@ -195,13 +198,20 @@ TrainingControllers::~TrainingControllers() = default;
 
 std::vector<kube::InformerBase*> TrainingControllers::informers() {
   Caches& caches = parts_->caches;
-  return {&caches.jobs,   &caches.claims, &caches.batch_jobs, &caches.tf_jobs,  &caches.pytorch_jobs, &caches.experiments,
+  std::vector<kube::InformerBase*> out = {&caches.jobs,   &caches.claims, &caches.batch_jobs, &caches.tf_jobs,  &caches.pytorch_jobs, &caches.experiments,
                                           &caches.trials, &caches.pods,   &caches.nodes,      &caches.machines, &caches.images,       &caches.accounts};
+  if (parts_->operators) {
+    for (auto* informer : parts_->operators->informers()) out.push_back(informer);
+  }
+  return out;
 }
 
 std::vector<controller::Controller*> TrainingControllers::controllers() {
   std::vector<controller::Controller*> out = {&parts_->controller};
   if (parts_->archive_controller) out.push_back(parts_->archive_controller.get());
+  if (parts_->operators) {
+    for (auto* controller : parts_->operators->controllers()) out.push_back(controller);
+  }
   return out;
 }
 

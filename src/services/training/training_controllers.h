@@ -7,7 +7,7 @@
 ///
 /// Needs of the API: get, list, watch, patch trainingjobs and their status; get, list, watch machinetypes, catalogimages, nodes, pods,
 /// serviceaccounts, trials; get, list, watch, create, delete persistentvolumeclaims, jobs, tfjobs, pytorchjobs, experiments; patch
-/// experiments; create and patch events.
+/// experiments, tfjobs/status, pytorchjobs/status; create and delete pods and services; get pods/log; create and patch events.
 
 #include <map>
 #include <memory>

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 #include "base/text.h"
 #include "kube/names.h"
@@ -67,7 +68,9 @@ class Round {
 
   Decision decide() {
     const bool over = is_final(status_.state);
-    if (world_.job.meta.deleted || (over && status_.ended)) return std::move(decision_);
+    if (world_.job.meta.deleted) return std::move(decision_);
+    if (over) remove_late_child();
+    if (over && status_.ended) return std::move(decision_);
     if (over) {
       end_when_told();
     } else {
@@ -82,6 +85,8 @@ class Round {
       }
     }
     write_status();
+    // What an event tells of has been done; after a failed write the next round tells it, once.
+    std::move(events_.begin(), events_.end(), std::back_inserter(decision_.actions));
     return std::move(decision_);
   }
 
@@ -333,6 +338,12 @@ class Round {
     event("Normal", "Cancelling", message);
   }
 
+  /// One that the cache did not have yet when the job was ended: nobody waits for what it would do.
+  void remove_late_child() {
+    if (!world_.child || world_.child->phase != ChildView::Phase::active || world_.child->meta.deleted) return;
+    decision_.actions.push_back(Delete{.resource = world_.child->resource, .key = world_.child->meta.key(), .uid = world_.child->meta.uid});
+  }
+
   void cancel() {
     if (world_.child && !world_.child->meta.deleted)
       decision_.actions.push_back(Delete{.resource = world_.child->resource, .key = world_.child->meta.key(), .uid = world_.child->meta.uid});
@@ -419,12 +430,12 @@ class Round {
 
   void event(std::string_view type, std::string reason, std::string message) {
     if (message.size() > 1000) message.resize(1000);
-    decision_.actions.push_back(Event{.resource = kube::resources::training_jobs,
-                                      .key = world_.job.meta.key(),
-                                      .uid = world_.job.meta.uid,
-                                      .type = std::string(type),
-                                      .reason = std::move(reason),
-                                      .message = std::move(message)});
+    events_.push_back(Event{.resource = kube::resources::training_jobs,
+                            .key = world_.job.meta.key(),
+                            .uid = world_.job.meta.uid,
+                            .type = std::string(type),
+                            .reason = std::move(reason),
+                            .message = std::move(message)});
   }
 
   void look_again(Duration after) {
@@ -445,6 +456,7 @@ class Round {
   const World& world_;
   JobStatus status_;
   Decision decision_;
+  controller::Actions events_;
   std::optional<JobSpec> spec_;
   std::optional<Conversion> conversion_;
   std::optional<Error> error_;

@@ -237,6 +237,41 @@ TEST(TrainingJob, CancellingStopsWhatRunsAndKeepsWhatIsKnown) {
   EXPECT_EQ(sim.world.job.status.error_message, "cancelled on the user's request");
 }
 
+TEST(TrainingJob, AChildThatAppearsAfterTheCancelGoes) {
+  Sim sim(tuned_yaml);
+  sim.step();
+  sim.world.job.cancel_requested = true;
+  sim.step();
+  EXPECT_EQ(sim.state(), State::cancelled) << "no child is known";
+  sim.child(kube::resources::experiments);  // it was made, but the cache did not have it
+  sim.step();
+  EXPECT_THAT(sim.actions(), ::testing::ElementsAre(HasSubstr("delete experiments.kubeflow.org ml/tuned")));
+  sim.world.child->meta.deleted = sim.world.now;
+  sim.step();
+  EXPECT_THAT(sim.actions(), ::testing::IsEmpty());
+}
+
+TEST(TrainingJob, TheEndOfACompleteChildKeepsIt) {
+  Sim sim(tuned_yaml);
+  sim.step();
+  sim.trial("tuned-1", State::succeeded, 0.9);
+  sim.child(kube::resources::experiments, ChildView::Phase::complete);
+  sim.step();
+  EXPECT_EQ(sim.state(), State::succeeded);
+  sim.step();
+  EXPECT_THAT(sim.actions(), ::testing::IsEmpty());
+}
+
+/// An event that came before a status that could not be written would come again and again.
+TEST(TrainingJob, AnEventFollowsTheStatusThatItTellsOf) {
+  Sim sim(tuned_yaml);
+  sim.step();
+  const auto is_event = [](const controller::Action& action) { return std::holds_alternative<controller::Event>(action); };
+  ASSERT_EQ(sim.decision.actions.size(), 4u);
+  EXPECT_FALSE(is_event(sim.decision.actions[2]));
+  EXPECT_TRUE(is_event(sim.decision.actions[3]));
+}
+
 TEST(TrainingJob, RunsNoLongerThanItMay) {
   Sim sim(plain_yaml);
   sim.step();

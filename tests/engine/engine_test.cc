@@ -25,11 +25,16 @@ class Engine : public testing::Test {
     auto server = apiserver::ApiServer::open(std::move(options));
     MASU_CHECK(server.ok(), "an API server in memory opens");
     server_ = std::move(*server);
-    transport_ = kube::in_process_transport([this](const net::Request& request) { return server_->handle(request); }, "system:masu", {"system:masters"});
+    transport_ = kube::in_process_transport([this](const net::Request& request) { return server_->handle(request); }, "system:masu",
+                                            {"system:masters"});
     client_ = std::make_unique<kube::Client>(*transport_, "test");
-    plane_ = std::make_unique<controlplane::ControlPlane>(*client_, clock_, controlplane::ControlPlane::Options{.volumes = folder_.path() / "volumes", .root_ca = "pem"});
+    plane_ = std::make_unique<controlplane::ControlPlane>(
+        *client_, clock_, controlplane::ControlPlane::Options{.volumes = folder_.path() / "volumes", .root_ca = "pem"});
     apply("{apiVersion: v1, kind: Node, metadata: {name: box, labels: {kubernetes.io/hostname: box}}}");
-    patch(resources::nodes, {"", "box"}, R"({status: {capacity: {cpu: "4", memory: 8Gi, pods: "20"}, allocatable: {cpu: "4", memory: 8Gi, pods: "20"}, conditions: [{type: Ready, status: "True"}]}})", "status");
+    patch(
+        resources::nodes, {"", "box"},
+        R"({status: {capacity: {cpu: "4", memory: 8Gi, pods: "20"}, allocatable: {cpu: "4", memory: 8Gi, pods: "20"}, conditions: [{type: Ready, status: "True"}]}})",
+        "status");
     apply("{apiVersion: v1, kind: Namespace, metadata: {name: ml}}");
     settle();
   }
@@ -55,7 +60,9 @@ class Engine : public testing::Test {
     auto found = client_->get(resource, key, Deadline::none());
     return found.ok() ? *found : Value();
   }
-  std::vector<Value> list(const kube::Resource& resource, const std::string& space = "ml") { return client_->list(resource, space, {}, Deadline::none()).value_or({}).items; }
+  std::vector<Value> list(const kube::Resource& resource, const std::string& space = "ml") {
+    return client_->list(resource, space, {}, Deadline::none()).value_or({}).items;
+  }
   void remove(const kube::Resource& resource, const Key& key, const std::string& propagation = "Background") {
     const Status removed = client_->remove(resource, key, {.propagation = propagation}, Deadline::none());
     EXPECT_TRUE(removed.ok()) << (removed.ok() ? "" : removed.error().message);
@@ -80,7 +87,8 @@ class Engine : public testing::Test {
   }
   void end_pods(std::string_view phase) {
     for (const Value& pod : list(resources::pods))
-      if (pod.at("status", "phase").as_string() == "Running") patch(resources::pods, kube::key_of(pod), cat("{status: {phase: ", phase, "}}"), "status");
+      if (pod.at("status", "phase").as_string() == "Running")
+        patch(resources::pods, kube::key_of(pod), cat("{status: {phase: ", phase, "}}"), "status");
     settle();
   }
   void settle() {
@@ -116,9 +124,12 @@ TEST_F(Engine, ANamespaceIsFurnished) {
 }
 
 TEST_F(Engine, AQuietClusterSeesNoWrite) {
-  apply("{apiVersion: batch/v1, kind: Job, metadata: {name: j, namespace: ml}, spec: {template: {spec: {restartPolicy: Never, containers: [{name: c, image: i}]}}}}");
-  apply("{apiVersion: apps/v1, kind: Deployment, metadata: {name: d, namespace: ml}, spec: {replicas: 2, selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {containers: [{name: c, image: i}]}}}}");
-  apply("{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: s, namespace: ml}, spec: {replicas: 2, serviceName: s, selector: {matchLabels: {a: c}}, template: {metadata: {labels: {a: c}}, spec: {containers: [{name: c, image: i}]}}}}");
+  apply(
+      "{apiVersion: batch/v1, kind: Job, metadata: {name: j, namespace: ml}, spec: {template: {spec: {restartPolicy: Never, containers: [{name: c, image: i}]}}}}");
+  apply(
+      "{apiVersion: apps/v1, kind: Deployment, metadata: {name: d, namespace: ml}, spec: {replicas: 2, selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {containers: [{name: c, image: i}]}}}}");
+  apply(
+      "{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: s, namespace: ml}, spec: {replicas: 2, serviceName: s, selector: {matchLabels: {a: c}}, template: {metadata: {labels: {a: c}}, spec: {containers: [{name: c, image: i}]}}}}");
   settle();
   EXPECT_EQ(list(resources::pods).size(), 5u);
   const std::uint64_t revision = server_->store().revision();
@@ -127,7 +138,8 @@ TEST_F(Engine, AQuietClusterSeesNoWrite) {
 }
 
 TEST_F(Engine, AJobRunsToItsEndAndGoesWithItsPods) {
-  apply("{apiVersion: batch/v1, kind: Job, metadata: {name: j, namespace: ml}, spec: {completions: 3, parallelism: 2, template: {spec: {restartPolicy: Never, containers: [{name: c, image: i}]}}}}");
+  apply(
+      "{apiVersion: batch/v1, kind: Job, metadata: {name: j, namespace: ml}, spec: {completions: 3, parallelism: 2, template: {spec: {restartPolicy: Never, containers: [{name: c, image: i}]}}}}");
   settle();
   EXPECT_EQ(list(resources::pods).size(), 2u);
   EXPECT_EQ(list(resources::pods)[0].at("spec", "nodeName"), Value("box"));
@@ -142,7 +154,8 @@ TEST_F(Engine, AJobRunsToItsEndAndGoesWithItsPods) {
 }
 
 TEST_F(Engine, AJobThatFailsTriesAgainAndThenSaysWhy) {
-  apply("{apiVersion: batch/v1, kind: Job, metadata: {name: j, namespace: ml}, spec: {backoffLimit: 1, template: {spec: {restartPolicy: Never, containers: [{name: c, image: i}]}}}}");
+  apply(
+      "{apiVersion: batch/v1, kind: Job, metadata: {name: j, namespace: ml}, spec: {backoffLimit: 1, template: {spec: {restartPolicy: Never, containers: [{name: c, image: i}]}}}}");
   settle();
   end_pods("Failed");
   EXPECT_EQ(list(resources::pods).size(), 1u) << "it waits first";
@@ -153,8 +166,10 @@ TEST_F(Engine, AJobThatFailsTriesAgainAndThenSaysWhy) {
 }
 
 TEST_F(Engine, AClaimIsBoundToAFolderThatGoesWithIt) {
-  apply("{apiVersion: v1, kind: PersistentVolumeClaim, metadata: {name: c, namespace: ml}, spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}}");
-  apply("{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: ml}, spec: {containers: [{name: c, image: i, volumeMounts: [{name: v, mountPath: /v}]}], volumes: [{name: v, persistentVolumeClaim: {claimName: c}}]}}");
+  apply(
+      "{apiVersion: v1, kind: PersistentVolumeClaim, metadata: {name: c, namespace: ml}, spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}}");
+  apply(
+      "{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: ml}, spec: {containers: [{name: c, image: i, volumeMounts: [{name: v, mountPath: /v}]}], volumes: [{name: v, persistentVolumeClaim: {claimName: c}}]}}");
   settle();
   const Value claim = get(resources::claims, {"ml", "c"});
   EXPECT_EQ(claim.at("status", "phase"), Value("Bound"));
@@ -175,7 +190,8 @@ TEST_F(Engine, AClaimIsBoundToAFolderThatGoesWithIt) {
 }
 
 TEST_F(Engine, APodThatFitsNowhereSaysWhyUntilItDoes) {
-  apply("{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: ml}, spec: {containers: [{name: c, image: i, resources: {requests: {cpu: 5}}}]}}");
+  apply(
+      "{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: ml}, spec: {containers: [{name: c, image: i, resources: {requests: {cpu: 5}}}]}}");
   settle();
   EXPECT_EQ(get(resources::pods, {"ml", "p"}).at("status", "conditions")[0]["message"], Value("0/1 nodes are available: 1 Insufficient cpu."));
   EXPECT_EQ(list(resources::events)[0]["reason"], Value("FailedScheduling"));
@@ -185,8 +201,10 @@ TEST_F(Engine, APodThatFitsNowhereSaysWhyUntilItDoes) {
 }
 
 TEST_F(Engine, ANamespaceGoesWithAllThatIsInIt) {
-  apply("{apiVersion: apps/v1, kind: Deployment, metadata: {name: d, namespace: ml}, spec: {replicas: 2, selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {containers: [{name: c, image: i}]}}}}");
-  apply("{apiVersion: v1, kind: PersistentVolumeClaim, metadata: {name: c, namespace: ml}, spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}}");
+  apply(
+      "{apiVersion: apps/v1, kind: Deployment, metadata: {name: d, namespace: ml}, spec: {replicas: 2, selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {containers: [{name: c, image: i}]}}}}");
+  apply(
+      "{apiVersion: v1, kind: PersistentVolumeClaim, metadata: {name: c, namespace: ml}, spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}}");
   settle();
   EXPECT_EQ(list(resources::pods).size(), 2u);
   remove(resources::namespaces, {"", "ml"});
@@ -197,7 +215,8 @@ TEST_F(Engine, ANamespaceGoesWithAllThatIsInIt) {
 }
 
 TEST_F(Engine, OwnersGoInTheForegroundOrLetTheirDependentsFree) {
-  const char* const kDeployment = "{apiVersion: apps/v1, kind: Deployment, metadata: {name: d, namespace: ml}, spec: {replicas: 1, selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {containers: [{name: c, image: i}]}}}}";
+  const char* const kDeployment =
+      "{apiVersion: apps/v1, kind: Deployment, metadata: {name: d, namespace: ml}, spec: {replicas: 1, selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {containers: [{name: c, image: i}]}}}}";
   apply(kDeployment);
   settle();
   remove(resources::deployments, {"ml", "d"}, "Foreground");
@@ -217,7 +236,8 @@ TEST_F(Engine, OwnersGoInTheForegroundOrLetTheirDependentsFree) {
 }
 
 TEST_F(Engine, ADeploymentRollsOver) {
-  apply("{apiVersion: apps/v1, kind: Deployment, metadata: {name: d, namespace: ml}, spec: {replicas: 3, selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {containers: [{name: c, image: i}]}}}}");
+  apply(
+      "{apiVersion: apps/v1, kind: Deployment, metadata: {name: d, namespace: ml}, spec: {replicas: 3, selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {containers: [{name: c, image: i}]}}}}");
   settle();
   patch(resources::deployments, {"ml", "d"}, "{spec: {template: {spec: {containers: [{name: c, image: j}]}}}}");
   settle();

@@ -36,7 +36,10 @@ Caches::Caches(const kube::Client& client)
       endpoints(client, {"", "v1", "endpoints", "Endpoints", true}, &Endpoints::decode),
       definitions(client, resources::crds, &Named::decode) {}
 
-std::vector<kube::InformerBase*> Caches::all() { return {&pods, &nodes, &claims, &volumes, &classes, &namespaces, &accounts, &authorities, &jobs, &replica_sets, &deployments, &stateful_sets, &services, &endpoints, &definitions}; }
+std::vector<kube::InformerBase*> Caches::all() {
+  return {&pods, &nodes,        &claims,      &volumes,       &classes,  &namespaces, &accounts,   &authorities,
+          &jobs, &replica_sets, &deployments, &stateful_sets, &services, &endpoints,  &definitions};
+}
 
 struct ControlPlane::Parts {
   Parts(const kube::Client& client, const Clock& clock, Options options)
@@ -87,7 +90,8 @@ struct ControlPlane::Parts {
   kube::Informers informers;
 };
 
-ControlPlane::ControlPlane(const kube::Client& client, const Clock& clock, Options options) : parts_(std::make_unique<Parts>(client, clock, std::move(options))) {}
+ControlPlane::ControlPlane(const kube::Client& client, const Clock& clock, Options options)
+    : parts_(std::make_unique<Parts>(client, clock, std::move(options))) {}
 
 ControlPlane::~ControlPlane() { stop(); }
 
@@ -107,8 +111,13 @@ void ControlPlane::stop() {
 
 bool ControlPlane::step() {
   bool worked = false;
-  for (kube::InformerBase* informer : parts_->caches.all()) worked = informer->pump() || worked;
+  bool synced = true;
+  for (kube::InformerBase* informer : parts_->caches.all()) {
+    worked = informer->pump() || worked;
+    synced = synced && informer->synced();
+  }
   worked = parts_->garbage.pump() || worked;
+  if (!synced) return worked;  // as start() does: nobody decides before every cache has seen everything once
   for (controller::Controller& controller : parts_->controllers) worked = controller.step() || worked;
   return worked;
 }

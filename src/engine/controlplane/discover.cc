@@ -13,7 +13,8 @@ Result<Value> read(const kube::Client& client, const std::string& path, Deadline
   return parse_json(reply.body);
 }
 
-Status add_version(const kube::Client& client, const std::string& group, const std::string& version, std::set<std::string>& seen, std::vector<Discovered>& out, Deadline deadline) {
+Status add_version(const kube::Client& client, const std::string& group, const std::string& version, std::set<std::string>& seen,
+                   std::vector<Discovered>& out, Deadline deadline) {
   TRY(const Value list, read(client, group.empty() ? "/api/" + version : "/apis/" + group + "/" + version, deadline));
   for (const Value& entry : list["resources"].as_array()) {
     const std::string plural(entry["name"].as_string());
@@ -34,7 +35,8 @@ Result<std::vector<Discovered>> discover(const kube::Client& client, Deadline de
   TRY(const Value groups, read(client, "/apis", deadline));
   for (const Value& group : groups["groups"].as_array()) {
     const std::string name(group["name"].as_string());
-    for (const Value& version : group["versions"].as_array()) TRY_OK(add_version(client, name, std::string(version["version"].as_string()), seen, out, deadline));
+    for (const Value& version : group["versions"].as_array())
+      TRY_OK(add_version(client, name, std::string(version["version"].as_string()), seen, out, deadline));
   }
   return out;
 }

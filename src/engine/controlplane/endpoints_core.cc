@@ -23,7 +23,8 @@ Value ports_of(const Service& service, const Pod& pod) {
   for (const Service::Port& port : service.ports) {
     std::int64_t number = port.target;
     if (!port.target_name.empty()) {
-      auto at = std::find_if(pod.ports.begin(), pod.ports.end(), [&](const Pod::Port& one) { return one.name == port.target_name && one.protocol == port.protocol; });
+      auto at = std::find_if(pod.ports.begin(), pod.ports.end(),
+                             [&](const Pod::Port& one) { return one.name == port.target_name && one.protocol == port.protocol; });
       if (at == pod.ports.end()) continue;
       number = at->number;
     }
@@ -35,9 +36,11 @@ Value ports_of(const Service& service, const Pod& pod) {
 }
 
 Value address_of(const Service& service, const Pod& pod) {
-  Value out = Value::object({{"ip", pod.pod_ip},
-                             {"nodeName", pod.node_name},
-                             {"targetRef", Value::object({{"kind", "Pod"}, {"namespace", pod.meta.name_space}, {"name", pod.meta.name}, {"uid", pod.meta.uid}})}});
+  Value out = Value::object(
+      {{"ip", pod.pod_ip},
+       {"nodeName", pod.node_name},
+       {"targetRef",
+        Value::object({{"kind", "Pod"}, {"namespace", pod.meta.name_space}, {"name", pod.meta.name}, {"uid", pod.meta.uid}})}});
   if (!pod.hostname.empty() && pod.subdomain == service.meta.name) out["hostname"] = pod.hostname;
   return out;
 }
@@ -73,7 +76,9 @@ controller::Actions decide(const EndpointsWorld& world) {
   const Value subsets = subsets_of(world);
   if (!world.endpoints) {
     // Owned by the service, so they go with it.
-    Value metadata = Value::object({{"name", service.meta.name}, {"namespace", service.meta.name_space}, {"ownerReferences", Value::array({kube::owned_by(kube::resources::services, service.meta).encode()})}});
+    Value metadata = Value::object({{"name", service.meta.name},
+                                    {"namespace", service.meta.name_space},
+                                    {"ownerReferences", Value::array({kube::owned_by(kube::resources::services, service.meta).encode()})}});
     for (const auto& [key, value] : service.meta.labels) metadata["labels"][key] = value;
     Value object = Value::object({{"apiVersion", "v1"}, {"kind", "Endpoints"}, {"metadata", metadata}});
     if (!subsets.as_array().empty()) object["subsets"] = subsets;

@@ -15,12 +15,17 @@ T made(std::string_view text) {
 }
 
 std::shared_ptr<const Pod> pod(std::string_view name, bool ready, int port) {
-  return std::make_shared<const Pod>(made<Pod>(cat(R"({"metadata":{"name":")", name, R"(","namespace":"d","uid":")", name, R"(","labels":{"a":"b"}},"spec":{"nodeName":"n","hostname":"h","subdomain":"s","containers":[{"ports":[{"name":"web","containerPort":)", port,
-                                                   R"(}]}]},"status":{"phase":"Running","podIP":"10.0.0.1","conditions":[{"type":"Ready","status":")", ready ? "True" : "False", R"("}]}})")));
+  return std::make_shared<const Pod>(made<Pod>(cat(
+      R"({"metadata":{"name":")", name, R"(","namespace":"d","uid":")", name,
+      R"(","labels":{"a":"b"}},"spec":{"nodeName":"n","hostname":"h","subdomain":"s","containers":[{"ports":[{"name":"web","containerPort":)",
+      port, R"(}]}]},"status":{"phase":"Running","podIP":"10.0.0.1","conditions":[{"type":"Ready","status":")", ready ? "True" : "False",
+      R"("}]}})")));
 }
 
 Service service(std::string_view more = "") {
-  return made<Service>(cat(R"({"metadata":{"name":"s","namespace":"d","uid":"u"},"spec":{"selector":{"a":"b"},"ports":[{"port":80,"targetPort":"web"}])", more, "}}"));
+  return made<Service>(
+      cat(R"({"metadata":{"name":"s","namespace":"d","uid":"u"},"spec":{"selector":{"a":"b"},"ports":[{"port":80,"targetPort":"web"}])",
+          more, "}}"));
 }
 
 Value subsets(const controller::Actions& actions) {
@@ -45,7 +50,9 @@ TEST(Endpoints, AreTheReadyPodsOfAService) {
 }
 
 TEST(Endpoints, OfAServiceWithoutSelectorAreSomebodyElses) {
-  EXPECT_TRUE(decide(EndpointsWorld{made<Service>(R"({"metadata":{"name":"s","namespace":"d"},"spec":{"ports":[{"port":80}]}})"), {}, nullptr}).empty());
+  EXPECT_TRUE(
+      decide(EndpointsWorld{made<Service>(R"({"metadata":{"name":"s","namespace":"d"},"spec":{"ports":[{"port":80}]}})"), {}, nullptr})
+          .empty());
 }
 
 }  // namespace

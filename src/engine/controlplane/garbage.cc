@@ -132,7 +132,9 @@ Result<controller::Outcome> GarbageCollector::reconcile(const kube::Key& key, De
           if (const Item* there = graph_.find(owner.uid)) part.put(*there);
       }
     }
-    TRY(actions, collect(part, key.name, all_seen, [&](const kube::OwnerReference& owner, const kube::Metadata& dependent) { return ask(owner, dependent, deadline); }));
+    TRY(actions, collect(part, key.name, all_seen, [&](const kube::OwnerReference& owner, const kube::Metadata& dependent) {
+          return ask(owner, dependent, deadline);
+        }));
   }
   TRY_OK(performer_.perform(actions, deadline));
   if (waits && !all_seen) return controller::Outcome{200ms};

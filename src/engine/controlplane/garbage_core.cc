@@ -13,28 +13,40 @@ bool has(const std::vector<std::string>& list, std::string_view word) { return s
 controller::Action without_finalizer(const Item& item, std::string_view finalizer) {
   std::vector<std::string> rest = item.meta.finalizers;
   std::erase(rest, finalizer);
-  return controller::Patch{item.resource, item.meta.key(), Value::object({{"metadata", Value::object({{"finalizers", Value::strings(rest)}})}}), item.meta.resource_version, ""};
+  return controller::Patch{item.resource, item.meta.key(),
+                           Value::object({{"metadata", Value::object({{"finalizers", Value::strings(rest)}})}}), item.meta.resource_version,
+                           ""};
 }
 
 controller::Action without_owners(const Item& item, const std::set<std::string>& uids) {
   Value kept = Array{};
   for (const kube::OwnerReference& owner : item.meta.owners)
     if (!uids.contains(owner.uid)) kept.push_back(owner.encode());
-  return controller::Patch{item.resource, item.meta.key(), Value::object({{"metadata", Value::object({{"ownerReferences", kept}})}}), item.meta.resource_version, ""};
+  return controller::Patch{item.resource, item.meta.key(), Value::object({{"metadata", Value::object({{"ownerReferences", kept}})}}),
+                           item.meta.resource_version, ""};
 }
 
 controller::Action removal(const Ownership& graph, const Item& item, bool owner_waits) {
   // One that has dependents of its own goes in the foreground too, so that the whole tree is gone before its root.
   const bool foreground = owner_waits && !graph.dependents(item.meta.uid).empty();
-  return controller::Delete{item.resource, item.meta.key(), item.meta.uid, foreground ? "Foreground" : has(item.meta.finalizers, kOrphan) ? "Orphan" : "Background", {}};
+  return controller::Delete{item.resource,
+                            item.meta.key(),
+                            item.meta.uid,
+                            foreground                           ? "Foreground"
+                            : has(item.meta.finalizers, kOrphan) ? "Orphan"
+                                                                 : "Background",
+                            {}};
 }
 
 bool blocks(const Item& dependent, const std::string& owner) {
-  return std::any_of(dependent.meta.owners.begin(), dependent.meta.owners.end(), [&](const kube::OwnerReference& one) { return one.uid == owner && one.block_owner_deletion; });
+  return std::any_of(dependent.meta.owners.begin(), dependent.meta.owners.end(),
+                     [&](const kube::OwnerReference& one) { return one.uid == owner && one.block_owner_deletion; });
 }
 
 /// A namespaced owner counts only for dependents of its own namespace.
-bool reachable(const Item& owner, const kube::Metadata& dependent) { return !owner.resource.namespaced || owner.meta.name_space == dependent.name_space; }
+bool reachable(const Item& owner, const kube::Metadata& dependent) {
+  return !owner.resource.namespaced || owner.meta.name_space == dependent.name_space;
+}
 
 controller::Actions free_dependents(const Ownership& graph, const Item& item) {
   controller::Actions actions;

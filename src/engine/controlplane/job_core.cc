@@ -138,10 +138,13 @@ std::optional<Verdict> failure(const JobWorld& world, const Census& census, std:
   if (census.fatal) return census.fatal;
   if (job.active_deadline_s && job.started && !job.suspended && world.now >= *job.started + std::chrono::seconds(*job.active_deadline_s))
     return Verdict{"DeadlineExceeded", "Job was active longer than specified deadline"};
-  if (failed > job.backoff_limit || restarted_too_often(job, census)) return Verdict{"BackoffLimitExceeded", "Job has reached the specified backoff limit"};
+  if (failed > job.backoff_limit || restarted_too_often(job, census))
+    return Verdict{"BackoffLimitExceeded", "Job has reached the specified backoff limit"};
   const auto lost = static_cast<std::int64_t>(census.failed_indexes.size());
-  if (job.max_failed_indexes && lost > *job.max_failed_indexes) return Verdict{"MaxFailedIndexesExceeded", "Job has exceeded the specified maximal number of failed indexes"};
-  if (job.indexed && lost > 0 && lost + static_cast<std::int64_t>(census.completed.size()) >= job.completions.value_or(0)) return Verdict{"FailedIndexes", "Job has failed indexes"};
+  if (job.max_failed_indexes && lost > *job.max_failed_indexes)
+    return Verdict{"MaxFailedIndexesExceeded", "Job has exceeded the specified maximal number of failed indexes"};
+  if (job.indexed && lost > 0 && lost + static_cast<std::int64_t>(census.completed.size()) >= job.completions.value_or(0))
+    return Verdict{"FailedIndexes", "Job has failed indexes"};
   return std::nullopt;
 }
 
@@ -152,7 +155,8 @@ struct Writer {
   const Job& job() const { return world.job; }
 
   void event(std::string type, std::string reason, std::string message) {
-    out.actions.push_back(controller::Event{resources::jobs, job().meta.key(), job().meta.uid, std::move(type), std::move(reason), std::move(message)});
+    out.actions.push_back(
+        controller::Event{resources::jobs, job().meta.key(), job().meta.uid, std::move(type), std::move(reason), std::move(message)});
   }
   void remove(const PodPointer& pod) {
     out.actions.push_back(controller::Delete{resources::pods, pod->meta.key(), pod->meta.uid, "Background", {}});
@@ -204,7 +208,9 @@ std::vector<std::int64_t> missing_indexes(const Job& job, const Census& census, 
 
 std::int64_t wanted_pods(const Job& job, const Census& census, std::int64_t succeeded) {
   if (!job.completions) return succeeded > 0 ? static_cast<std::int64_t>(census.active.size()) : job.parallelism;
-  const std::int64_t open = job.indexed ? *job.completions - static_cast<std::int64_t>(census.completed.size() + census.failed_indexes.size()) : *job.completions - succeeded;
+  const std::int64_t open = job.indexed
+                                ? *job.completions - static_cast<std::int64_t>(census.completed.size() + census.failed_indexes.size())
+                                : *job.completions - succeeded;
   return std::min(job.parallelism, std::max<std::int64_t>(open, 0));
 }
 
@@ -249,7 +255,8 @@ JobDecision after_the_end(const JobWorld& world) {
   if (!job.ttl_s) return out;
   std::optional<Instant> ended = job.completed;
   for (const char* type : {"Complete", "Failed"})
-    if (const kube::Condition* condition = kube::find_condition(job.conditions, type); !ended && condition && condition->is_true()) ended = condition->last_transition;
+    if (const kube::Condition* condition = kube::find_condition(job.conditions, type); !ended && condition && condition->is_true())
+      ended = condition->last_transition;
   const Instant due = ended.value_or(world.now) + std::chrono::seconds(*job.ttl_s);
   if (due > world.now) out.look_again = due - world.now;
   else out.actions.push_back(controller::Delete{resources::jobs, job.meta.key(), job.meta.uid, "Background", {}});
@@ -266,7 +273,8 @@ JobDecision decide(const JobWorld& world) {
   JobDecision out;
   Writer writer{world, out};
   const Census census = take_census(world);
-  const std::int64_t succeeded = job.indexed ? static_cast<std::int64_t>(census.completed.size()) : std::max<std::int64_t>(job.succeeded, static_cast<std::int64_t>(census.succeeded.size()));
+  const std::int64_t succeeded = job.indexed ? static_cast<std::int64_t>(census.completed.size())
+                                             : std::max<std::int64_t>(job.succeeded, static_cast<std::int64_t>(census.succeeded.size()));
   const std::int64_t failed = std::max<std::int64_t>(job.failed, static_cast<std::int64_t>(census.failed.size()));
   std::int64_t active = static_cast<std::int64_t>(census.active.size());
   std::vector<kube::Condition> conditions = job.conditions;

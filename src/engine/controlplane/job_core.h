@@ -2,7 +2,7 @@
 /// batch/v1 Job: runs pods until enough have succeeded, or says why it gave up.
 ///
 /// Counts come from the pods that exist; they never fall below what the status has said before. Pod names follow from the
-/// job's uid, so deciding twice on a stale cache makes no pod twice. Limits: successPolicy is not acted upon.
+/// job's uid, so deciding twice on a stale cache makes no pod twice.
 
 #include <memory>
 #include <optional>

@@ -10,7 +10,8 @@ namespace {
 const Instant kNow = *parse_rfc3339("2026-01-01T01:00:00Z");
 
 Value job_json(std::string_view spec, std::string_view status = "{}") {
-  auto value = parse_json(cat(R"({"metadata":{"name":"j","namespace":"d","uid":"u","resourceVersion":"7"},"spec":)", spec, R"(,"status":)", status, "}"));
+  auto value = parse_json(
+      cat(R"({"metadata":{"name":"j","namespace":"d","uid":"u","resourceVersion":"7"},"spec":)", spec, R"(,"status":)", status, "}"));
   EXPECT_TRUE(value.ok()) << spec << status;
   return *value;
 }
@@ -28,7 +29,9 @@ std::string indexed_pod(int index, std::string_view phase) {
   return pod(cat("j-", index), phase, cat(R"(,"annotations":{"batch.kubernetes.io/job-completion-index":")", index, R"("})"));
 }
 std::string failed_with(std::string_view name, int code) {
-  return cat(R"({"metadata":{"name":")", name, R"(","namespace":"d"},"status":{"phase":"Failed","containerStatuses":[{"name":"main","state":{"terminated":{"exitCode":)", code, R"(,"finishedAt":"2026-01-01T00:00:00Z"}}}]}})");
+  return cat(R"({"metadata":{"name":")", name,
+             R"(","namespace":"d"},"status":{"phase":"Failed","containerStatuses":[{"name":"main","state":{"terminated":{"exitCode":)",
+             code, R"(,"finishedAt":"2026-01-01T00:00:00Z"}}}]}})");
 }
 
 /// Creations, deletions and the status patch, without events.
@@ -54,7 +57,8 @@ std::string condition(const JobDecision& decision) {
   const Value status = patched(decision);
   std::string out;
   for (const Value& one : status["conditions"].as_array())
-    out += cat(out.empty() ? "" : " ", one["type"].as_string(), one["status"].as_string() == "True" ? "" : "=False", one["reason"].as_string().empty() ? "" : ":", one["reason"].as_string());
+    out += cat(out.empty() ? "" : " ", one["type"].as_string(), one["status"].as_string() == "True" ? "" : "=False",
+               one["reason"].as_string().empty() ? "" : ":", one["reason"].as_string());
   return out;
 }
 
@@ -91,19 +95,78 @@ TEST(Job, EndsInEachOfItsWays) {
   const Row rows[] = {
       {"one success completes it", R"({"completions":1})", "{}", {pod("a", "Succeeded")}, "Complete", 0, 0},
       {"a failure is tried again", R"({"completions":1,"backoffLimit":2})", R"({"failed":1})", {failed_with("a", 1)}, "", 1, 0},
-      {"failures beyond the limit end it", R"({"completions":1,"backoffLimit":1})", "{}", {failed_with("a", 1), failed_with("b", 1)}, "Failed:BackoffLimitExceeded", 0, 0},
+      {"failures beyond the limit end it",
+       R"({"completions":1,"backoffLimit":1})",
+       "{}",
+       {failed_with("a", 1), failed_with("b", 1)},
+       "Failed:BackoffLimitExceeded",
+       0,
+       0},
       {"no retry at all", R"({"completions":1,"backoffLimit":0})", "{}", {failed_with("a", 1)}, "Failed:BackoffLimitExceeded", 0, 0},
-      {"the deadline", R"({"completions":1,"activeDeadlineSeconds":60})", R"({"startTime":"2026-01-01T00:58:00Z"})", {pod("a", "Running")}, "Failed:DeadlineExceeded", 0, 1},
-      {"suspending deletes pods", R"({"completions":1,"suspend":true})", R"({"startTime":"2026-01-01T00:58:00Z"})", {pod("a", "Running")}, "Suspended:JobSuspended", 0, 1},
-      {"resuming starts them", R"({"completions":1})", R"({"conditions":[{"type":"Suspended","status":"True","reason":"JobSuspended"}]})", {}, "Suspended=False:JobResumed", 1, 0},
-      {"a rule fails it at once", R"({"completions":1,"podFailurePolicy":{"rules":[{"action":"FailJob","onExitCodes":{"operator":"In","values":[42]}}]}})", "{}", {failed_with("a", 42)}, "Failed:PodFailurePolicy", 0, 0},
-      {"a rule ignores a failure", R"({"completions":1,"backoffLimit":0,"podFailurePolicy":{"rules":[{"action":"Ignore","onExitCodes":{"operator":"NotIn","values":[42]}}]}})", "{}", {failed_with("a", 1)}, "", 1, 0},
-      {"without completions the first success waits for the rest", R"({"parallelism":2})", "{}", {pod("a", "Succeeded"), pod("b", "Running")}, "", 0, 0},
-      {"without completions it is complete when all are done", R"({"parallelism":2})", "{}", {pod("a", "Succeeded"), pod("b", "Succeeded")}, "Complete", 0, 0},
+      {"the deadline",
+       R"({"completions":1,"activeDeadlineSeconds":60})",
+       R"({"startTime":"2026-01-01T00:58:00Z"})",
+       {pod("a", "Running")},
+       "Failed:DeadlineExceeded",
+       0,
+       1},
+      {"suspending deletes pods",
+       R"({"completions":1,"suspend":true})",
+       R"({"startTime":"2026-01-01T00:58:00Z"})",
+       {pod("a", "Running")},
+       "Suspended:JobSuspended",
+       0,
+       1},
+      {"resuming starts them",
+       R"({"completions":1})",
+       R"({"conditions":[{"type":"Suspended","status":"True","reason":"JobSuspended"}]})",
+       {},
+       "Suspended=False:JobResumed",
+       1,
+       0},
+      {"a rule fails it at once",
+       R"({"completions":1,"podFailurePolicy":{"rules":[{"action":"FailJob","onExitCodes":{"operator":"In","values":[42]}}]}})",
+       "{}",
+       {failed_with("a", 42)},
+       "Failed:PodFailurePolicy",
+       0,
+       0},
+      {"a rule ignores a failure",
+       R"({"completions":1,"backoffLimit":0,"podFailurePolicy":{"rules":[{"action":"Ignore","onExitCodes":{"operator":"NotIn","values":[42]}}]}})",
+       "{}",
+       {failed_with("a", 1)},
+       "",
+       1,
+       0},
+      {"without completions the first success waits for the rest",
+       R"({"parallelism":2})",
+       "{}",
+       {pod("a", "Succeeded"), pod("b", "Running")},
+       "",
+       0,
+       0},
+      {"without completions it is complete when all are done",
+       R"({"parallelism":2})",
+       "{}",
+       {pod("a", "Succeeded"), pod("b", "Succeeded")},
+       "Complete",
+       0,
+       0},
       {"too many pods are deleted", R"({"completions":3,"parallelism":1})", "{}", {pod("a", "Running"), pod("b", "Running")}, "", 0, 1},
-      {"a pod on its way out is replaced and not counted as failed", R"({"completions":1,"backoffLimit":0})", "{}", {pod("a", "Running", R"(,"deletionTimestamp":"2026-01-01T00:59:59Z")")}, "", 1, 0},
-      {"restarts in place count", R"({"completions":1,"backoffLimit":3,"template":{"spec":{"restartPolicy":"OnFailure"}}})", "{}",
-       {R"({"metadata":{"name":"a"},"status":{"phase":"Running","containerStatuses":[{"name":"c","restartCount":3}]}})"}, "Failed:BackoffLimitExceeded", 0, 1},
+      {"a pod on its way out is replaced and not counted as failed",
+       R"({"completions":1,"backoffLimit":0})",
+       "{}",
+       {pod("a", "Running", R"(,"deletionTimestamp":"2026-01-01T00:59:59Z")")},
+       "",
+       1,
+       0},
+      {"restarts in place count",
+       R"({"completions":1,"backoffLimit":3,"template":{"spec":{"restartPolicy":"OnFailure"}}})",
+       "{}",
+       {R"({"metadata":{"name":"a"},"status":{"phase":"Running","containerStatuses":[{"name":"c","restartCount":3}]}})"},
+       "Failed:BackoffLimitExceeded",
+       0,
+       1},
   };
   for (const Row& row : rows) {
     const JobDecision decision = decide(world_of(row.spec, row.status, row.pods));

@@ -12,15 +12,22 @@ controller::Actions furnish(const Namespace& space, const NamespaceContents& has
   if (space.deleting()) return actions;
   const std::string& name = space.meta.name;
   if (!has.has_account)
-    actions.push_back(controller::Create{resources::service_accounts, Value::object({{"apiVersion", "v1"}, {"kind", "ServiceAccount"}, {"metadata", Value::object({{"name", "default"}, {"namespace", name}})}})});
+    actions.push_back(controller::Create{
+        resources::service_accounts,
+        Value::object(
+            {{"apiVersion", "v1"}, {"kind", "ServiceAccount"}, {"metadata", Value::object({{"name", "default"}, {"namespace", name}})}})});
   if (root_ca.empty() || has.authority == root_ca) return actions;
   const Value data = Value::object({{"ca.crt", root_ca}});
   if (has.authority) {
     actions.push_back(controller::Patch{resources::config_maps, {name, root_authority_name}, Value::object({{"data", data}}), "", ""});
   } else {
-    const Value metadata = Value::object({{"name", root_authority_name}, {"namespace", name},
-        {"annotations", Value::object({{"kubernetes.io/description", "Contains a CA bundle that can be used to verify the API server of this cluster."}})}});
-    actions.push_back(controller::Create{resources::config_maps, Value::object({{"apiVersion", "v1"}, {"kind", "ConfigMap"}, {"metadata", metadata}, {"data", data}})});
+    const Value metadata = Value::object(
+        {{"name", root_authority_name},
+         {"namespace", name},
+         {"annotations", Value::object({{"kubernetes.io/description",
+                                         "Contains a CA bundle that can be used to verify the API server of this cluster."}})}});
+    actions.push_back(controller::Create{
+        resources::config_maps, Value::object({{"apiVersion", "v1"}, {"kind", "ConfigMap"}, {"metadata", metadata}, {"data", data}})});
   }
   return actions;
 }
@@ -39,11 +46,26 @@ NamespaceEnd decide_end(const Namespace& space, const std::vector<Remainder>& le
   if (out.finalize) return out;
 
   std::vector<kube::Condition> conditions = space.conditions;
-  kube::set_condition(conditions, {"NamespaceContentRemaining", "True", "SomeResourcesRemain", cat("Some resources are remaining: ", join(content, ", ")), {}}, now);
-  if (holders.empty()) kube::set_condition(conditions, {"NamespaceFinalizersRemaining", "False", "ContentHasNoFinalizers", "All content-preserving finalizers finished", {}}, now);
-  else kube::set_condition(conditions, {"NamespaceFinalizersRemaining", "True", "SomeFinalizersRemain", cat("Some content in the namespace has finalizers remaining: ", join(holders, ", ")), {}}, now);
+  kube::set_condition(
+      conditions,
+      {"NamespaceContentRemaining", "True", "SomeResourcesRemain", cat("Some resources are remaining: ", join(content, ", ")), {}}, now);
+  if (holders.empty())
+    kube::set_condition(
+        conditions, {"NamespaceFinalizersRemaining", "False", "ContentHasNoFinalizers", "All content-preserving finalizers finished", {}},
+        now);
+  else
+    kube::set_condition(conditions,
+                        {"NamespaceFinalizersRemaining",
+                         "True",
+                         "SomeFinalizersRemain",
+                         cat("Some content in the namespace has finalizers remaining: ", join(holders, ", ")),
+                         {}},
+                        now);
   if (conditions != space.conditions)
-    out.actions.push_back(controller::Patch{resources::namespaces, space.meta.key(), Value::object({{"status", Value::object({{"conditions", kube::encode_conditions(conditions)}})}}), space.meta.resource_version, "status"});
+    out.actions.push_back(
+        controller::Patch{resources::namespaces, space.meta.key(),
+                          Value::object({{"status", Value::object({{"conditions", kube::encode_conditions(conditions)}})}}),
+                          space.meta.resource_version, "status"});
   return out;
 }
 

@@ -71,11 +71,13 @@ Result<Pod> Pod::decode(const Value& object) {
   const Value& required = affinity["requiredDuringSchedulingIgnoredDuringExecution"];
   out.has_node_terms = required.is_object();
   out.node_terms = decode_node_terms(required["nodeSelectorTerms"]);
-  for (const Value& one : affinity["preferredDuringSchedulingIgnoredDuringExecution"].as_array()) out.preferred.emplace_back(one["weight"].as_integer(), decode_term(one["preference"]));
+  for (const Value& one : affinity["preferredDuringSchedulingIgnoredDuringExecution"].as_array())
+    out.preferred.emplace_back(one["weight"].as_integer(), decode_term(one["preference"]));
   for (const Value& container : object.at("spec", "containers").as_array())
     for (const Value& port : container["ports"].as_array()) {
       if (port["hostPort"].as_integer() != 0) out.host_ports.push_back(cat(port["protocol"].as_string("TCP"), "/", port["hostPort"].as_integer()));
-      out.ports.push_back({std::string(port["name"].as_string()), std::string(port["protocol"].as_string("TCP")), port["containerPort"].as_integer()});
+      out.ports.push_back(
+          {std::string(port["name"].as_string()), std::string(port["protocol"].as_string("TCP")), port["containerPort"].as_integer()});
     }
   out.hostname = object.at("spec", "hostname").as_string();
   out.subdomain = object.at("spec", "subdomain").as_string();
@@ -160,7 +162,8 @@ Result<Service> Service::decode(const Value& object) {
   out.publishes_not_ready = spec["publishNotReadyAddresses"].as_bool();
   for (const Value& port : spec["ports"].as_array()) {
     const Value& target = port["targetPort"];
-    Service::Port one{std::string(port["name"].as_string()), std::string(port["protocol"].as_string("TCP")), std::string(target.as_string()), port["port"].as_integer()};
+    Service::Port one{std::string(port["name"].as_string()), std::string(port["protocol"].as_string("TCP")),
+                      std::string(target.as_string()), port["port"].as_integer()};
     if (target.is_number() && target.as_integer() != 0) one.target = target.as_integer();
     out.ports.push_back(std::move(one));
   }

@@ -48,7 +48,8 @@ std::int64_t revision_of(const kube::Metadata& meta) {
 }
 
 Value without_hash(Value pod_template) {
-  if (pod_template.contains("metadata") && std::as_const(pod_template)["metadata"].contains("labels")) pod_template["metadata"]["labels"].erase(kHash);
+  if (pod_template.contains("metadata") && std::as_const(pod_template)["metadata"].contains("labels"))
+    pod_template["metadata"]["labels"].erase(kHash);
   return pod_template;
 }
 
@@ -159,7 +160,9 @@ Result<Deployment> Deployment::decode(const Value& object) {
   return out;
 }
 
-std::string template_hash(const Value& pod_template) { return name_suffix(to_json(pod_template)) + name_suffix(cat("more ", to_json(pod_template))).substr(0, 4); }
+std::string template_hash(const Value& pod_template) {
+  return name_suffix(to_json(pod_template)) + name_suffix(cat("more ", to_json(pod_template))).substr(0, 4);
+}
 
 namespace {
 
@@ -170,12 +173,14 @@ struct Rollout {
   const Deployment& deployment() const { return world.deployment; }
 
   void event(std::string reason, std::string message) {
-    out.actions.push_back(controller::Event{resources::deployments, deployment().meta.key(), deployment().meta.uid, "Normal", std::move(reason), std::move(message)});
+    out.actions.push_back(controller::Event{resources::deployments, deployment().meta.key(), deployment().meta.uid, "Normal",
+                                            std::move(reason), std::move(message)});
   }
   void scale(const ReplicaSet& set, std::int64_t to) {
     if (set.replicas == to) return;
     event("ScalingReplicaSet", cat("Scaled ", to > set.replicas ? "up" : "down", " replica set ", set.meta.name, " from ", set.replicas, " to ", to));
-    out.actions.push_back(controller::Patch{resources::replica_sets, set.meta.key(), Value::object({{"spec", Value::object({{"replicas", to}})}}), set.meta.resource_version, ""});
+    out.actions.push_back(controller::Patch{resources::replica_sets, set.meta.key(),
+                                            Value::object({{"spec", Value::object({{"replicas", to}})}}), set.meta.resource_version, ""});
   }
   void create(std::int64_t replicas, std::int64_t revision) {
     const std::string hash = template_hash(deployment().pod_template), name = cat(deployment().meta.name.substr(0, 50), "-", hash);
@@ -188,8 +193,11 @@ struct Rollout {
                                           {"labels", std::as_const(pod_template).at("metadata", "labels")},
                                           {"annotations", Value::object({{kRevision, cat(revision)}})},
                                           {"ownerReferences", Value::array({kube::owned_by(resources::deployments, deployment().meta).encode()})}});
-    const Value spec = Value::object({{"replicas", replicas}, {"minReadySeconds", deployment().min_ready_s}, {"selector", selector}, {"template", pod_template}});
-    out.actions.push_back(controller::Create{resources::replica_sets, Value::object({{"apiVersion", "apps/v1"}, {"kind", "ReplicaSet"}, {"metadata", metadata}, {"spec", spec}})});
+    const Value spec = Value::object(
+        {{"replicas", replicas}, {"minReadySeconds", deployment().min_ready_s}, {"selector", selector}, {"template", pod_template}});
+    out.actions.push_back(
+        controller::Create{resources::replica_sets,
+                           Value::object({{"apiVersion", "apps/v1"}, {"kind", "ReplicaSet"}, {"metadata", metadata}, {"spec", spec}})});
     event("ScalingReplicaSet", cat("Scaled up replica set ", name, " from 0 to ", replicas));
   }
 };
@@ -224,11 +232,14 @@ DeploymentDecision decide(const DeploymentWorld& world) {
     } else if (current->replicas > deployment.replicas) {
       rollout.scale(*current, deployment.replicas);
     } else if (may_start) {
-      rollout.scale(*current, deployment.recreate ? deployment.replicas : std::min(deployment.replicas, current->replicas + std::max<std::int64_t>(room, 0)));
+      rollout.scale(*current, deployment.recreate ? deployment.replicas
+                                                  : std::min(deployment.replicas, current->replicas + std::max<std::int64_t>(room, 0)));
     }
     if (current && revision < newest) {  // an earlier template is wanted again: it is the newest revision now
       revision = newest + 1;
-      rollout.out.actions.push_back(controller::Patch{resources::replica_sets, current->meta.key(), Value::object({{"metadata", Value::object({{"annotations", Value::object({{kRevision, cat(revision)}})}})}}), "", ""});
+      rollout.out.actions.push_back(controller::Patch{
+          resources::replica_sets, current->meta.key(),
+          Value::object({{"metadata", Value::object({{"annotations", Value::object({{kRevision, cat(revision)}})}})}}), "", ""});
     }
     // Old pods go as far as enough others are available; those that never became so go first.
     std::int64_t spare = deployment.recreate ? old_wanted : available - (deployment.replicas - deployment.unavailable);
@@ -251,23 +262,42 @@ DeploymentDecision decide(const DeploymentWorld& world) {
 
   const std::int64_t updated = current ? current->current : 0, updated_available = current ? current->available : 0;
   std::vector<kube::Condition> conditions = deployment.conditions;
-  if (available >= deployment.replicas - deployment.unavailable) kube::set_condition(conditions, {"Available", "True", "MinimumReplicasAvailable", "Deployment has minimum availability.", {}}, world.now);
-  else kube::set_condition(conditions, {"Available", "False", "MinimumReplicasUnavailable", "Deployment does not have minimum availability.", {}}, world.now);
+  if (available >= deployment.replicas - deployment.unavailable)
+    kube::set_condition(conditions, {"Available", "True", "MinimumReplicasAvailable", "Deployment has minimum availability.", {}},
+                        world.now);
+  else
+    kube::set_condition(
+        conditions, {"Available", "False", "MinimumReplicasUnavailable", "Deployment does not have minimum availability.", {}}, world.now);
   const std::string set_name = current ? current->meta.name : cat(deployment.meta.name.substr(0, 50), "-", template_hash(deployment.pod_template));
   const bool complete = updated == deployment.replicas && total == updated && updated_available >= deployment.replicas;
   const kube::Condition* progress = kube::find_condition(deployment.conditions, "Progressing");
-  const bool moved = updated != deployment.status["updatedReplicas"].as_integer() || available != deployment.status["availableReplicas"].as_integer() || total != deployment.status["replicas"].as_integer();
+  const bool moved = updated != deployment.status["updatedReplicas"].as_integer() ||
+                     available != deployment.status["availableReplicas"].as_integer() ||
+                     total != deployment.status["replicas"].as_integer();
   if (complete) {
-    kube::set_condition(conditions, {"Progressing", "True", "NewReplicaSetAvailable", cat("ReplicaSet \"", set_name, "\" has successfully progressed."), {}}, world.now);
+    kube::set_condition(
+        conditions,
+        {"Progressing", "True", "NewReplicaSetAvailable", cat("ReplicaSet \"", set_name, "\" has successfully progressed."), {}},
+        world.now);
   } else if (progress && progress->reason == "NewReplicaSetAvailable" && updated == deployment.replicas && total == updated) {
     // Rolled out before; a pod that is unwell since then is no rollout.
   } else if (!progress || moved || progress->reason == "NewReplicaSetAvailable" || !current) {
     // The deadline counts from the last step, so a step renews the condition's time.
     std::erase_if(conditions, [](const kube::Condition& one) { return one.type == "Progressing"; });
-    kube::set_condition(conditions, {"Progressing", "True", current ? "ReplicaSetUpdated" : "NewReplicaSetCreated", cat(current ? "ReplicaSet \"" : "Created new replica set \"", set_name, current ? "\" is progressing." : "\""), {}}, world.now);
+    kube::set_condition(conditions,
+                        {"Progressing",
+                         "True",
+                         current ? "ReplicaSetUpdated" : "NewReplicaSetCreated",
+                         cat(current ? "ReplicaSet \"" : "Created new replica set \"", set_name, current ? "\" is progressing." : "\""),
+                         {}},
+                        world.now);
   } else if (deployment.deadline_s && !deployment.paused && progress->is_true() && progress->last_transition) {
     const Instant due = *progress->last_transition + std::chrono::seconds(*deployment.deadline_s);
-    if (due <= world.now) kube::set_condition(conditions, {"Progressing", "False", "ProgressDeadlineExceeded", cat("ReplicaSet \"", set_name, "\" has timed out progressing."), {}}, world.now);
+    if (due <= world.now)
+      kube::set_condition(
+          conditions,
+          {"Progressing", "False", "ProgressDeadlineExceeded", cat("ReplicaSet \"", set_name, "\" has timed out progressing."), {}},
+          world.now);
     else rollout.out.look_again = due - world.now;
   }
 
@@ -284,10 +314,13 @@ DeploymentDecision decide(const DeploymentWorld& world) {
   put("observedGeneration", deployment.meta.generation);
   status["conditions"] = kube::encode_conditions(conditions);
   if (Value patch = controller::status_patch(deployment.status, status); !patch.is_null())
-    rollout.out.actions.push_back(controller::Patch{resources::deployments, deployment.meta.key(), std::move(patch), deployment.meta.resource_version, "status"});
+    rollout.out.actions.push_back(
+        controller::Patch{resources::deployments, deployment.meta.key(), std::move(patch), deployment.meta.resource_version, "status"});
   // kubectl rollout reads the revision; it goes along where a revision is new.
   if (revision_of(deployment.meta) != revision)
-    rollout.out.actions.push_back(controller::Patch{resources::deployments, deployment.meta.key(), Value::object({{"metadata", Value::object({{"annotations", Value::object({{kRevision, cat(revision)}})}})}}), "", ""});
+    rollout.out.actions.push_back(controller::Patch{
+        resources::deployments, deployment.meta.key(),
+        Value::object({{"metadata", Value::object({{"annotations", Value::object({{kRevision, cat(revision)}})}})}}), "", ""});
   return std::move(rollout.out);
 }
 

@@ -62,6 +62,7 @@ DeploymentDecision decide(const DeploymentWorld& world);
 /// The label by which pods of one template are told from those of another.
 std::string template_hash(const Value& pod_template);
 /// Pods that have been ready for so long; `next` is when the next one will be.
-std::int64_t count_available(const std::vector<std::shared_ptr<const Pod>>& pods, std::int64_t min_ready_s, Instant now, std::optional<Duration>& next);
+std::int64_t count_available(const std::vector<std::shared_ptr<const Pod>>& pods, std::int64_t min_ready_s, Instant now,
+                             std::optional<Duration>& next);
 
 }  // namespace masu::controlplane

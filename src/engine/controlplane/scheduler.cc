@@ -15,11 +15,14 @@ void SchedulerShell::watch(controller::Controller& own) {
   const auto again = [&own](const auto*, const auto*) { own.queue().add(kPass); };
   // Most changes of a pod (a container has started) move nobody.
   tools_.caches.pods.on_change([&own](const Pod* before, const Pod* after) {
-    const bool same = before && after && before->finished() == after->finished() && before->node_name == after->node_name && before->gates == after->gates && before->deleting() == after->deleting();
+    const bool same = before && after && before->finished() == after->finished() && before->node_name == after->node_name &&
+                      before->gates == after->gates && before->deleting() == after->deleting();
     if (!same) own.queue().add(kPass);
   });
   tools_.caches.nodes.on_change([&own](const Node* before, const Node* after) {
-    const bool same = before && after && before->allocatable == after->allocatable && before->taints == after->taints && before->ready == after->ready && before->unschedulable == after->unschedulable && before->meta.labels == after->meta.labels;
+    const bool same = before && after && before->allocatable == after->allocatable && before->taints == after->taints &&
+                      before->ready == after->ready && before->unschedulable == after->unschedulable &&
+                      before->meta.labels == after->meta.labels;
     if (!same) own.queue().add(kPass);
   });
   tools_.caches.claims.on_change(again);
@@ -29,7 +32,11 @@ void SchedulerShell::watch(controller::Controller& own) {
 
 Status SchedulerShell::bind(const Pod& pod, const std::string& node, Deadline deadline) {
   const Value target = Value::object({{"apiVersion", "v1"}, {"kind", "Node"}, {"name", node}});
-  const Value binding = Value::object({{"apiVersion", "v1"}, {"kind", "Binding"}, {"metadata", Value::object({{"name", pod.meta.name}, {"namespace", pod.meta.name_space}, {"uid", pod.meta.uid}})}, {"target", target}});
+  const Value binding =
+      Value::object({{"apiVersion", "v1"},
+                     {"kind", "Binding"},
+                     {"metadata", Value::object({{"name", pod.meta.name}, {"namespace", pod.meta.name_space}, {"uid", pod.meta.uid}})},
+                     {"target", target}});
   const auto bound = tools_.client.post(resources::pods, pod.meta.key(), "binding", binding, deadline);
   if (!bound.ok()) return bound.error();
   const std::scoped_lock lock(mutex_);
@@ -66,7 +73,8 @@ Result<controller::Outcome> SchedulerShell::reconcile(const kube::Key&, Deadline
       Status bound = bind(*placement.pod, placement.node, deadline);
       if (bound.ok()) {
         const kube::Key key = placement.pod->meta.key();
-        const controller::Actions said = {controller::Event{resources::pods, key, placement.pod->meta.uid, "Normal", "Scheduled", cat("Successfully assigned ", key.text(), " to ", placement.node)}};
+        const controller::Actions said = {controller::Event{resources::pods, key, placement.pod->meta.uid, "Normal", "Scheduled",
+                                                            cat("Successfully assigned ", key.text(), " to ", placement.node)}};
         bound = performer_.perform(said, deadline);
       }
       note(std::move(bound), *placement.pod);

@@ -89,9 +89,13 @@ std::vector<std::string> obstacles(const Pod& pod, const VolumeNeeds& needs, con
   if (node.unschedulable && !tolerated(pod, {"node.kubernetes.io/unschedulable", "", "NoSchedule"})) return {"node(s) were unschedulable"};
   if (!node.ready) return {"node(s) were not ready"};
   for (const Taint& taint : node.taints)
-    if (taint.effect != "PreferNoSchedule" && !tolerated(pod, taint)) return {cat("node(s) had untolerated taint {", taint.key, ": ", taint.value, "}")};
-  const bool selected = std::all_of(pod.node_selector.begin(), pod.node_selector.end(), [&](const auto& want) { return node.meta.label(want.first) == want.second && node.meta.labels.contains(want.first); });
-  if (!selected || (pod.has_node_terms && !matches_any(pod.node_terms, node.meta.name, node.meta.labels))) return {"node(s) didn't match Pod's node affinity/selector"};
+    if (taint.effect != "PreferNoSchedule" && !tolerated(pod, taint))
+      return {cat("node(s) had untolerated taint {", taint.key, ": ", taint.value, "}")};
+  const bool selected = std::all_of(pod.node_selector.begin(), pod.node_selector.end(), [&](const auto& want) {
+    return node.meta.label(want.first) == want.second && node.meta.labels.contains(want.first);
+  });
+  if (!selected || (pod.has_node_terms && !matches_any(pod.node_terms, node.meta.name, node.meta.labels)))
+    return {"node(s) didn't match Pod's node affinity/selector"};
   if (std::any_of(pod.host_ports.begin(), pod.host_ports.end(), [&](const std::string& port) { return room.ports.contains(port); }))
     return {"node(s) didn't have free ports for the requested pod ports"};
   std::vector<std::string> missing;
@@ -101,7 +105,8 @@ std::vector<std::string> obstacles(const Pod& pod, const VolumeNeeds& needs, con
   if (!missing.empty()) return missing;
   if (!needs.node.empty() && needs.node != node.meta.name) return {"node(s) didn't match the node chosen for its volumes"};
   for (const Volume* volume : needs.bound)
-    if (volume->has_node_terms && !matches_any(volume->node_terms, node.meta.name, node.meta.labels)) return {"node(s) had volume node affinity conflict"};
+    if (volume->has_node_terms && !matches_any(volume->node_terms, node.meta.name, node.meta.labels))
+      return {"node(s) had volume node affinity conflict"};
   return {};
 }
 
@@ -198,7 +203,9 @@ controller::Actions actions_for(const Placement& placement, Instant now) {
   controller::Actions actions;
   for (const auto& claim : placement.claims) {
     const Value annotations = Value::object({{selected_node_annotation, placement.node}});
-    actions.push_back(controller::Patch{resources::claims, claim->meta.key(), Value::object({{"metadata", Value::object({{"annotations", annotations}})}}), claim->meta.resource_version, ""});
+    actions.push_back(controller::Patch{resources::claims, claim->meta.key(),
+                                        Value::object({{"metadata", Value::object({{"annotations", annotations}})}}),
+                                        claim->meta.resource_version, ""});
   }
   if (placement.kind != Placement::Kind::none) return actions;
   const Pod& pod = *placement.pod;

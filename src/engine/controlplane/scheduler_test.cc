@@ -13,7 +13,8 @@ std::shared_ptr<const T> made(const char* text) {
   return std::make_shared<const T>(*decoded);
 }
 
-const char* const kNode = R"({"metadata":{"name":"n","labels":{"disk":"ssd"}},"status":{"allocatable":{"cpu":"4","memory":"8Gi","pods":"3","nvidia.com/gpu":"1"},"conditions":[{"type":"Ready","status":"True"}]}})";
+const char* const kNode =
+    R"({"metadata":{"name":"n","labels":{"disk":"ssd"}},"status":{"allocatable":{"cpu":"4","memory":"8Gi","pods":"3","nvidia.com/gpu":"1"},"conditions":[{"type":"Ready","status":"True"}]}})";
 
 Cluster one_node(const char* pod) {
   Cluster cluster;
@@ -28,13 +29,19 @@ TEST(Scheduler, SaysWhereAPodGoesOrWhyNowhere) {
   };
   const Row rows[] = {
       {"fits", R"({"metadata":{"name":"p"},"spec":{"containers":[{"resources":{"requests":{"cpu":"4"}}}]}})", ""},
-      {"too much of two things", R"({"metadata":{"name":"p"},"spec":{"containers":[{"resources":{"requests":{"cpu":"5","nvidia.com/gpu":"2"}}}]}})", "0/1 nodes are available: 1 Insufficient cpu, 1 Insufficient nvidia.com/gpu."},
-      {"a resource nobody has", R"({"metadata":{"name":"p"},"spec":{"containers":[{"resources":{"requests":{"a/b":"1"}}}]}})", "0/1 nodes are available: 1 Insufficient a/b."},
-      {"selector", R"({"metadata":{"name":"p"},"spec":{"nodeSelector":{"disk":"hdd"}}})", "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector."},
-      {"selector holds", R"({"metadata":{"name":"p"},"spec":{"nodeSelector":{"disk":"ssd"}}})", ""},
-      {"affinity", R"({"metadata":{"name":"p"},"spec":{"affinity":{"nodeAffinity":{"requiredDuringSchedulingIgnoredDuringExecution":{"nodeSelectorTerms":[{"matchExpressions":[{"key":"disk","operator":"NotIn","values":["ssd"]}]}]}}}}})",
+      {"too much of two things",
+       R"({"metadata":{"name":"p"},"spec":{"containers":[{"resources":{"requests":{"cpu":"5","nvidia.com/gpu":"2"}}}]}})",
+       "0/1 nodes are available: 1 Insufficient cpu, 1 Insufficient nvidia.com/gpu."},
+      {"a resource nobody has", R"({"metadata":{"name":"p"},"spec":{"containers":[{"resources":{"requests":{"a/b":"1"}}}]}})",
+       "0/1 nodes are available: 1 Insufficient a/b."},
+      {"selector", R"({"metadata":{"name":"p"},"spec":{"nodeSelector":{"disk":"hdd"}}})",
        "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector."},
-      {"no claim", R"({"metadata":{"name":"p"},"spec":{"volumes":[{"name":"v","persistentVolumeClaim":{"claimName":"c"}}]}})", "0/1 nodes are available: persistentvolumeclaim \"c\" not found."},
+      {"selector holds", R"({"metadata":{"name":"p"},"spec":{"nodeSelector":{"disk":"ssd"}}})", ""},
+      {"affinity",
+       R"({"metadata":{"name":"p"},"spec":{"affinity":{"nodeAffinity":{"requiredDuringSchedulingIgnoredDuringExecution":{"nodeSelectorTerms":[{"matchExpressions":[{"key":"disk","operator":"NotIn","values":["ssd"]}]}]}}}}})",
+       "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector."},
+      {"no claim", R"({"metadata":{"name":"p"},"spec":{"volumes":[{"name":"v","persistentVolumeClaim":{"claimName":"c"}}]}})",
+       "0/1 nodes are available: persistentvolumeclaim \"c\" not found."},
   };
   for (const Row& row : rows) {
     const auto placements = schedule(one_node(row.pod));
@@ -69,9 +76,11 @@ TEST(Scheduler, PlacesTheMoreImportantFirstAndCountsWhatIsTaken) {
   EXPECT_EQ(placements[0].kind, Placement::Kind::bind);
   EXPECT_EQ(placements[1].message, "0/1 nodes are available: 1 Insufficient cpu.");
   // One that is bound, one assumed, and one that has ended.
-  cluster.pods = {made<Pod>(R"({"metadata":{"name":"a","uid":"a"},"spec":{"containers":[{"resources":{"requests":{"cpu":"2"}}}]}})"),
-                  made<Pod>(R"({"metadata":{"name":"b"},"spec":{"nodeName":"n","containers":[{"resources":{"requests":{"cpu":"2"}}}]},"status":{"phase":"Succeeded"}})"),
-                  made<Pod>(R"({"metadata":{"name":"c"},"spec":{"containers":[{"resources":{"requests":{"cpu":"2"}}}]}})")};
+  cluster.pods = {
+      made<Pod>(R"({"metadata":{"name":"a","uid":"a"},"spec":{"containers":[{"resources":{"requests":{"cpu":"2"}}}]}})"),
+      made<Pod>(
+          R"({"metadata":{"name":"b"},"spec":{"nodeName":"n","containers":[{"resources":{"requests":{"cpu":"2"}}}]},"status":{"phase":"Succeeded"}})"),
+      made<Pod>(R"({"metadata":{"name":"c"},"spec":{"containers":[{"resources":{"requests":{"cpu":"2"}}}]}})")};
   cluster.assumed = {{"a", "n"}};
   placements = schedule(cluster);
   ASSERT_EQ(placements.size(), 1u);
@@ -79,7 +88,8 @@ TEST(Scheduler, PlacesTheMoreImportantFirstAndCountsWhatIsTaken) {
 }
 
 TEST(Scheduler, WaitsForVolumes) {
-  Cluster cluster = one_node(R"({"metadata":{"name":"p","namespace":"d"},"spec":{"volumes":[{"name":"v","persistentVolumeClaim":{"claimName":"c"}}]}})");
+  Cluster cluster =
+      one_node(R"({"metadata":{"name":"p","namespace":"d"},"spec":{"volumes":[{"name":"v","persistentVolumeClaim":{"claimName":"c"}}]}})");
   const auto claim = [&](const char* text) { cluster.claims[{"d", "c"}] = made<Claim>(text); };
   cluster.classes["late"] = made<StorageClass>(R"({"metadata":{"name":"late"},"volumeBindingMode":"WaitForFirstConsumer"})");
   claim(R"({"metadata":{"name":"c","namespace":"d"},"spec":{"storageClassName":"now"}})");
@@ -93,7 +103,8 @@ TEST(Scheduler, WaitsForVolumes) {
   claim(R"({"metadata":{"name":"c","namespace":"d","annotations":{"volume.kubernetes.io/selected-node":"n"}},"spec":{"storageClassName":"late"}})");
   EXPECT_EQ(schedule(cluster)[0].kind, Placement::Kind::wait);
   claim(R"({"metadata":{"name":"c","namespace":"d"},"spec":{"storageClassName":"late","volumeName":"v"},"status":{"phase":"Bound"}})");
-  cluster.volumes["v"] = made<Volume>(R"({"metadata":{"name":"v"},"spec":{"nodeAffinity":{"required":{"nodeSelectorTerms":[{"matchExpressions":[{"key":"kubernetes.io/hostname","operator":"In","values":["other"]}]}]}}}})");
+  cluster.volumes["v"] = made<Volume>(
+      R"({"metadata":{"name":"v"},"spec":{"nodeAffinity":{"required":{"nodeSelectorTerms":[{"matchExpressions":[{"key":"kubernetes.io/hostname","operator":"In","values":["other"]}]}]}}}})");
   EXPECT_EQ(schedule(cluster)[0].message, "0/1 nodes are available: 1 node(s) had volume node affinity conflict.");
   cluster.volumes.clear();
   EXPECT_EQ(schedule(cluster)[0].kind, Placement::Kind::bind);

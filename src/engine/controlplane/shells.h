@@ -122,7 +122,8 @@ class EndpointsShell final : public controller::Reconciler {
 
 class NamespaceShell final : public controller::Reconciler {
  public:
-  NamespaceShell(Tools tools, std::string root_ca) : tools_(tools), root_ca_(std::move(root_ca)), performer_(tools.client, tools.clock, "namespace-controller") {}
+  NamespaceShell(Tools tools, std::string root_ca)
+      : tools_(tools), root_ca_(std::move(root_ca)), performer_(tools.client, tools.clock, "namespace-controller") {}
   std::string_view name() const override { return "namespace"; }
   Result<controller::Outcome> reconcile(const kube::Key& key, Deadline deadline) override;
   void watch(controller::Controller& own);
@@ -137,7 +138,8 @@ class NamespaceShell final : public controller::Reconciler {
 /// Keys: "claim namespace/name", "volume name" and "class" in the name part.
 class VolumeShell final : public controller::Reconciler {
  public:
-  VolumeShell(Tools tools, std::filesystem::path root) : tools_(tools), root_(std::move(root)), performer_(tools.client, tools.clock, "persistentvolume-controller") {}
+  VolumeShell(Tools tools, std::filesystem::path root)
+      : tools_(tools), root_(std::move(root)), performer_(tools.client, tools.clock, "persistentvolume-controller") {}
   std::string_view name() const override { return "volume"; }
   Result<controller::Outcome> reconcile(const kube::Key& key, Deadline deadline) override;
   void watch(controller::Controller& own);

@@ -25,11 +25,14 @@ std::optional<std::int64_t> ordinal_of(const StatefulSet& set, const std::string
   return end.ec == std::errc() && end.ptr == rest.data() + rest.size() ? std::optional(value) : std::nullopt;
 }
 
-std::string claim_name(const Value& claim_template, const std::string& pod) { return cat(claim_template.at("metadata", "name").as_string(), "-", pod); }
+std::string claim_name(const Value& claim_template, const std::string& pod) {
+  return cat(claim_template.at("metadata", "name").as_string(), "-", pod);
+}
 
 class Plan {
  public:
-  explicit Plan(const StatefulSetWorld& world) : world_(world), set_(world.set), revision_(cat(set_.meta.name, "-", template_hash(set_.pod_template))) {}
+  explicit Plan(const StatefulSetWorld& world)
+      : world_(world), set_(world.set), revision_(cat(set_.meta.name, "-", template_hash(set_.pod_template))) {}
 
   StatefulSetDecision make() {
     for (const PodPointer& pod : world_.pods)
@@ -43,7 +46,8 @@ class Plan {
   bool in_range(std::int64_t ordinal) const { return ordinal >= set_.first && ordinal < set_.first + set_.replicas; }
 
   void event(std::string reason, std::string message) {
-    out_.actions.push_back(controller::Event{resources::stateful_sets, set_.meta.key(), set_.meta.uid, "Normal", std::move(reason), std::move(message)});
+    out_.actions.push_back(
+        controller::Event{resources::stateful_sets, set_.meta.key(), set_.meta.uid, "Normal", std::move(reason), std::move(message)});
   }
 
   bool healthy(const Pod& pod) {
@@ -120,7 +124,10 @@ class Plan {
       owner.controller = false;
       metadata["ownerReferences"] = Value::array({owner.encode()});
     }
-    out_.actions.push_back(controller::Create{resources::claims, Value::object({{"apiVersion", "v1"}, {"kind", "PersistentVolumeClaim"}, {"metadata", metadata}, {"spec", claim_template["spec"]}})});
+    out_.actions.push_back(controller::Create{
+        resources::claims,
+        Value::object(
+            {{"apiVersion", "v1"}, {"kind", "PersistentVolumeClaim"}, {"metadata", metadata}, {"spec", claim_template["spec"]}})});
     event("SuccessfulCreate", cat("create Claim ", name, " Pod ", pod, " in StatefulSet ", set_.meta.name, " success"));
   }
 
@@ -136,7 +143,8 @@ class Plan {
       for (const std::string& name : world_.claims) {
         if (!name.starts_with(stem)) continue;
         const auto ordinal = ordinal_of(set_, name.substr(stem.size()));
-        if (ordinal && !in_range(*ordinal) && !pods_.contains(*ordinal)) out_.actions.push_back(controller::Delete{resources::claims, {set_.meta.name_space, name}, "", "Background", {}});
+        if (ordinal && !in_range(*ordinal) && !pods_.contains(*ordinal))
+          out_.actions.push_back(controller::Delete{resources::claims, {set_.meta.name_space, name}, "", "Background", {}});
       }
     }
   }

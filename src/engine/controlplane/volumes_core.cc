@@ -41,15 +41,21 @@ controller::Event event(const Claim& claim, std::string type, std::string reason
 void bind_claim(const Claim& claim, const std::string& volume, const std::vector<std::string>& access, const Value& capacity, ClaimDecision& out) {
   if (claim.volume_name.empty()) {
     const Value annotations = Value::object({{"pv.kubernetes.io/bind-completed", "yes"}, {"pv.kubernetes.io/bound-by-controller", "yes"}});
-    out.actions.push_back(controller::Patch{resources::claims, claim.meta.key(),
-        Value::object({{"metadata", Value::object({{"annotations", annotations}})}, {"spec", Value::object({{"volumeName", volume}})}}), claim.meta.resource_version, ""});
+    out.actions.push_back(controller::Patch{
+        resources::claims, claim.meta.key(),
+        Value::object({{"metadata", Value::object({{"annotations", annotations}})}, {"spec", Value::object({{"volumeName", volume}})}}),
+        claim.meta.resource_version, ""});
   }
   const Value status = Value::object({{"phase", "Bound"}, {"accessModes", modes(access)}, {"capacity", Value::object({{"storage", capacity}})}});
   out.actions.push_back(controller::Patch{resources::claims, claim.meta.key(), Value::object({{"status", status}}), "", "status"});
 }
 
 Value reference_to(const Claim& claim) {
-  return Value::object({{"apiVersion", "v1"}, {"kind", "PersistentVolumeClaim"}, {"namespace", claim.meta.name_space}, {"name", claim.meta.name}, {"uid", claim.meta.uid}});
+  return Value::object({{"apiVersion", "v1"},
+                        {"kind", "PersistentVolumeClaim"},
+                        {"namespace", claim.meta.name_space},
+                        {"name", claim.meta.name},
+                        {"uid", claim.meta.uid}});
 }
 
 void provision(const ClaimWorld& world, ClaimDecision& out) {
@@ -65,7 +71,8 @@ void provision(const ClaimWorld& world, ClaimDecision& out) {
                                     {"claimRef", reference_to(claim)},
                                     {"hostPath", Value::object({{"path", out.make_folder}, {"type", "DirectoryOrCreate"}})}});
   const Value metadata = Value::object({{"name", name}, {"annotations", Value::object({{"pv.kubernetes.io/provisioned-by", local_provisioner}})}});
-  out.actions.push_back(controller::Create{resources::volumes, Value::object({{"apiVersion", "v1"}, {"kind", "PersistentVolume"}, {"metadata", metadata}, {"spec", spec}})});
+  out.actions.push_back(controller::Create{
+      resources::volumes, Value::object({{"apiVersion", "v1"}, {"kind", "PersistentVolume"}, {"metadata", metadata}, {"spec", spec}})});
   bind_claim(claim, name, claim.access_modes, capacity, out);
   out.actions.push_back(event(claim, "Normal", "ProvisioningSucceeded", cat("Successfully provisioned volume ", name)));
 }
@@ -76,19 +83,26 @@ ClaimDecision keep_or_lose(const ClaimWorld& world) {
   auto at = std::find_if(world.volumes.begin(), world.volumes.end(), [&](const auto& volume) { return volume->meta.name == claim.volume_name; });
   if (at == world.volumes.end()) {
     if (claim.phase == "Bound") {
-      out.actions.push_back(controller::Patch{resources::claims, claim.meta.key(), Value::object({{"status", Value::object({{"phase", "Lost"}})}}), claim.meta.resource_version, "status"});
-      out.actions.push_back(event(claim, "Warning", "ClaimLost", cat("Bound claim has lost its PersistentVolume ", quote(claim.volume_name), ". Any data on the volume is lost!")));
+      out.actions.push_back(controller::Patch{resources::claims, claim.meta.key(),
+                                              Value::object({{"status", Value::object({{"phase", "Lost"}})}}), claim.meta.resource_version,
+                                              "status"});
+      out.actions.push_back(
+          event(claim, "Warning", "ClaimLost",
+                cat("Bound claim has lost its PersistentVolume ", quote(claim.volume_name), ". Any data on the volume is lost!")));
     }
     return out;
   }
   const Volume& volume = **at;
-  const bool other = !volume.claim.name.empty() && (volume.claim != claim.meta.key() || (!volume.claim_uid.empty() && volume.claim_uid != claim.meta.uid));
+  const bool other =
+      !volume.claim.name.empty() && (volume.claim != claim.meta.key() || (!volume.claim_uid.empty() && volume.claim_uid != claim.meta.uid));
   if (other) {
     out.remark = event(claim, "Warning", "FailedBinding", cat("volume ", quote(claim.volume_name), " already bound to a different claim."));
     return out;
   }
   if (volume.claim_uid.empty())
-    out.actions.push_back(controller::Patch{resources::volumes, volume.meta.key(), Value::object({{"spec", Value::object({{"claimRef", reference_to(claim)}})}}), volume.meta.resource_version, ""});
+    out.actions.push_back(controller::Patch{resources::volumes, volume.meta.key(),
+                                            Value::object({{"spec", Value::object({{"claimRef", reference_to(claim)}})}}),
+                                            volume.meta.resource_version, ""});
   if (claim.phase != "Bound") bind_claim(claim, volume.meta.name, volume.access_modes, Value(volume.size.text(true)), out);
   return out;
 }
@@ -101,7 +115,9 @@ ClaimDecision decide(const ClaimWorld& world) {
   if (claim.deleting()) {
     std::vector<std::string> rest = claim.meta.finalizers;
     if (world.used || std::erase(rest, claim_protection) == 0) return out;
-    out.actions.push_back(controller::Patch{resources::claims, claim.meta.key(), Value::object({{"metadata", Value::object({{"finalizers", Value::strings(rest)}})}}), claim.meta.resource_version, ""});
+    out.actions.push_back(controller::Patch{resources::claims, claim.meta.key(),
+                                            Value::object({{"metadata", Value::object({{"finalizers", Value::strings(rest)}})}}),
+                                            claim.meta.resource_version, ""});
     return out;
   }
   if (!claim.volume_name.empty()) return keep_or_lose(world);
@@ -110,7 +126,9 @@ ClaimDecision decide(const ClaimWorld& world) {
   if (!must_wait) {
     if (const Volume* volume = best_volume(world)) {
       if (volume->claim_uid.empty())
-        out.actions.push_back(controller::Patch{resources::volumes, volume->meta.key(), Value::object({{"spec", Value::object({{"claimRef", reference_to(claim)}})}}), volume->meta.resource_version, ""});
+        out.actions.push_back(controller::Patch{resources::volumes, volume->meta.key(),
+                                                Value::object({{"spec", Value::object({{"claimRef", reference_to(claim)}})}}),
+                                                volume->meta.resource_version, ""});
       bind_claim(claim, volume->meta.name, volume->access_modes, Value(volume->size.text(true)), out);
       return out;
     }
@@ -122,11 +140,15 @@ ClaimDecision decide(const ClaimWorld& world) {
   } else if (must_wait) {
     out.remark = event(claim, "Normal", "WaitForFirstConsumer", "waiting for first consumer to be created before binding");
   } else if (world.storage_class->provisioner != local_provisioner) {
-    out.remark = event(claim, "Normal", "ExternalProvisioning", cat("Waiting for a volume to be created either by the external provisioner '", world.storage_class->provisioner, "' or manually by the system administrator."));
+    out.remark = event(claim, "Normal", "ExternalProvisioning",
+                       cat("Waiting for a volume to be created either by the external provisioner '", world.storage_class->provisioner,
+                           "' or manually by the system administrator."));
   } else if (claim.has_data_source) {
-    out.remark = event(claim, "Warning", "ProvisioningFailed", cat("provisioner ", local_provisioner, " makes empty volumes only: it cannot fill one from a data source"));
+    out.remark = event(claim, "Warning", "ProvisioningFailed",
+                       cat("provisioner ", local_provisioner, " makes empty volumes only: it cannot fill one from a data source"));
   } else if (claim.volume_mode != "Filesystem") {
-    out.remark = event(claim, "Warning", "ProvisioningFailed", cat("provisioner ", local_provisioner, " makes file systems only, not volumeMode ", claim.volume_mode));
+    out.remark = event(claim, "Warning", "ProvisioningFailed",
+                       cat("provisioner ", local_provisioner, " makes file systems only, not volumeMode ", claim.volume_mode));
   } else {
     provision(world, out);
   }
@@ -147,13 +169,16 @@ VolumeDecision decide(const VolumeWorld& world) {
     out.destroy = true;
     // Only what the provisioner made itself: a folder directly below its root.
     const std::string prefix = cat(world.root, "/");
-    const bool ours = !world.root.empty() && volume.path.starts_with(prefix) && volume.path.size() > prefix.size() && volume.path.find('/', prefix.size()) == std::string::npos && volume.path.find("..") == std::string::npos;
+    const bool ours = !world.root.empty() && volume.path.starts_with(prefix) && volume.path.size() > prefix.size() &&
+                      volume.path.find('/', prefix.size()) == std::string::npos && volume.path.find("..") == std::string::npos;
     if (ours) out.remove_folder = volume.path;
     out.actions.push_back(controller::Delete{resources::volumes, volume.meta.key(), volume.meta.uid, "Background", {}});
     return out;
   }
   if (phase != volume.phase)
-    out.actions.push_back(controller::Patch{resources::volumes, volume.meta.key(), Value::object({{"status", Value::object({{"phase", phase}})}}), volume.meta.resource_version, "status"});
+    out.actions.push_back(controller::Patch{resources::volumes, volume.meta.key(),
+                                            Value::object({{"status", Value::object({{"phase", phase}})}}), volume.meta.resource_version,
+                                            "status"});
   return out;
 }
 
@@ -165,8 +190,12 @@ controller::Actions ensure_standard_class(const std::vector<std::shared_ptr<cons
   }
   Value metadata = Value::object({{"name", "standard"}});
   if (!has_default) metadata["annotations"] = Value::object({{"storageclass.kubernetes.io/is-default-class", "true"}});
-  return {controller::Create{resources::storage_classes, Value::object({{"apiVersion", "storage.k8s.io/v1"}, {"kind", "StorageClass"}, {"metadata", metadata}, {"provisioner", local_provisioner},
-                                                                        {"reclaimPolicy", "Delete"}, {"volumeBindingMode", "Immediate"}})}};
+  return {controller::Create{resources::storage_classes, Value::object({{"apiVersion", "storage.k8s.io/v1"},
+                                                                        {"kind", "StorageClass"},
+                                                                        {"metadata", metadata},
+                                                                        {"provisioner", local_provisioner},
+                                                                        {"reclaimPolicy", "Delete"},
+                                                                        {"volumeBindingMode", "Immediate"}})}};
 }
 
 }  // namespace masu::controlplane

@@ -26,10 +26,15 @@ std::string said(const controller::Actions& actions) {
 }
 
 std::string claim(std::string_view spec, std::string_view metadata = "", std::string_view phase = "Pending") {
-  return cat(R"({"metadata":{"name":"c","namespace":"d","uid":"12345678-9")", metadata, R"(},"spec":{"accessModes":["ReadWriteOnce"],"resources":{"requests":{"storage":"1Gi"}})", spec, R"(},"status":{"phase":")", phase, R"("}})");
+  return cat(R"({"metadata":{"name":"c","namespace":"d","uid":"12345678-9")", metadata,
+             R"(},"spec":{"accessModes":["ReadWriteOnce"],"resources":{"requests":{"storage":"1Gi"}})", spec, R"(},"status":{"phase":")",
+             phase, R"("}})");
 }
 std::string volume(std::string_view name, std::string_view size, std::string_view more = "", std::string_view phase = "Available") {
-  return cat(R"({"metadata":{"name":")", name, R"(","annotations":{"pv.kubernetes.io/provisioned-by":"masu.dev/local"}},"spec":{"capacity":{"storage":")", size, R"("},"accessModes":["ReadWriteOnce"],"hostPath":{"path":"/data/)", name, R"("})", more, R"(},"status":{"phase":")", phase, R"("}})");
+  return cat(R"({"metadata":{"name":")", name,
+             R"(","annotations":{"pv.kubernetes.io/provisioned-by":"masu.dev/local"}},"spec":{"capacity":{"storage":")", size,
+             R"("},"accessModes":["ReadWriteOnce"],"hostPath":{"path":"/data/)", name, R"("})", more, R"(},"status":{"phase":")", phase,
+             R"("}})");
 }
 const char* const kLocal = R"({"metadata":{"name":"local"},"provisioner":"masu.dev/local"})";
 const char* const kLate = R"({"metadata":{"name":"local"},"provisioner":"masu.dev/local","volumeBindingMode":"WaitForFirstConsumer"})";
@@ -42,19 +47,55 @@ TEST(Claims, FindTheirVolume) {
     const char *storage_class, *actions, *remark;
   };
   const std::string patches = "patch persistentvolumeclaims d/c; patch persistentvolumeclaims/status d/c";
-  const std::string take = "patch persistentvolumes b; " + patches, make = "create persistentvolumes pvc-12345678-9; " + patches + "; event ProvisioningSucceeded on persistentvolumeclaims d/c";
+  const std::string take = "patch persistentvolumes b; " + patches, make = "create persistentvolumes pvc-12345678-9; " + patches +
+                                                                           "; event ProvisioningSucceeded on persistentvolumeclaims d/c";
   const Row rows[] = {
       {"no class and no volume", claim(""), {}, "", "", "no persistent volumes available for this claim and no storage class is set"},
-      {"the smallest that is big enough", claim(""), {volume("a", "10Gi"), volume("b", "2Gi"), volume("small", "500Mi")}, "", take.c_str(), ""},
-      {"one that is kept for it", claim(""), {volume("a", "1Gi"), volume("b", "9Gi", R"(,"claimRef":{"namespace":"d","name":"c"})")}, "", take.c_str(), ""},
-      {"none of another's", claim(""), {volume("a", "1Gi", R"(,"claimRef":{"namespace":"d","name":"c","uid":"old"})")}, "", "", "no persistent volumes available for this claim and no storage class is set"},
+      {"the smallest that is big enough",
+       claim(""),
+       {volume("a", "10Gi"), volume("b", "2Gi"), volume("small", "500Mi")},
+       "",
+       take.c_str(),
+       ""},
+      {"one that is kept for it",
+       claim(""),
+       {volume("a", "1Gi"), volume("b", "9Gi", R"(,"claimRef":{"namespace":"d","name":"c"})")},
+       "",
+       take.c_str(),
+       ""},
+      {"none of another's",
+       claim(""),
+       {volume("a", "1Gi", R"(,"claimRef":{"namespace":"d","name":"c","uid":"old"})")},
+       "",
+       "",
+       "no persistent volumes available for this claim and no storage class is set"},
       {"a new one", claim(R"(,"storageClassName":"local")"), {}, kLocal, make.c_str(), ""},
       {"not yet", claim(R"(,"storageClassName":"local")"), {}, kLate, "", "waiting for first consumer to be created before binding"},
-      {"now", claim(R"(,"storageClassName":"local")", R"(,"annotations":{"volume.kubernetes.io/selected-node":"n"})"), {}, kLate, make.c_str(), ""},
+      {"now",
+       claim(R"(,"storageClassName":"local")", R"(,"annotations":{"volume.kubernetes.io/selected-node":"n"})"),
+       {},
+       kLate,
+       make.c_str(),
+       ""},
       {"an unknown class", claim(R"(,"storageClassName":"x")"), {}, "", "", "storageclass.storage.k8s.io \"x\" not found"},
-      {"not a block device", claim(R"(,"storageClassName":"local","volumeMode":"Block")"), {}, kLocal, "", "provisioner masu.dev/local makes file systems only, not volumeMode Block"},
-      {"a lost volume", claim(R"(,"volumeName":"a")", "", "Bound"), {}, "", "patch persistentvolumeclaims/status d/c; event ClaimLost on persistentvolumeclaims d/c", ""},
-      {"all is well", claim(R"(,"volumeName":"a")", "", "Bound"), {volume("a", "1Gi", R"(,"claimRef":{"namespace":"d","name":"c","uid":"12345678-9"})")}, "", "", ""},
+      {"not a block device",
+       claim(R"(,"storageClassName":"local","volumeMode":"Block")"),
+       {},
+       kLocal,
+       "",
+       "provisioner masu.dev/local makes file systems only, not volumeMode Block"},
+      {"a lost volume",
+       claim(R"(,"volumeName":"a")", "", "Bound"),
+       {},
+       "",
+       "patch persistentvolumeclaims/status d/c; event ClaimLost on persistentvolumeclaims d/c",
+       ""},
+      {"all is well",
+       claim(R"(,"volumeName":"a")", "", "Bound"),
+       {volume("a", "1Gi", R"(,"claimRef":{"namespace":"d","name":"c","uid":"12345678-9"})")},
+       "",
+       "",
+       ""},
   };
   for (const Row& row : rows) {
     ClaimWorld world{made<Claim>(row.claim), {}, nullptr, false, "/data"};
@@ -95,9 +136,11 @@ TEST(Volumes, FollowTheirClaim) {
 TEST(Volumes, HaveAStandardClassThatIsTheDefaultIfThereIsNoOther) {
   const auto first = ensure_standard_class({});
   ASSERT_EQ(first.size(), 1u);
-  EXPECT_EQ(std::get<controller::Create>(first[0]).object.at("metadata", "annotations", "storageclass.kubernetes.io/is-default-class"), Value("true"));
+  EXPECT_EQ(std::get<controller::Create>(first[0]).object.at("metadata", "annotations", "storageclass.kubernetes.io/is-default-class"),
+            Value("true"));
   EXPECT_TRUE(ensure_standard_class({shared<StorageClass>(R"({"metadata":{"name":"standard"}})")}).empty());
-  const auto second = ensure_standard_class({shared<StorageClass>(R"({"metadata":{"name":"x","annotations":{"storageclass.kubernetes.io/is-default-class":"true"}}})")});
+  const auto second = ensure_standard_class(
+      {shared<StorageClass>(R"({"metadata":{"name":"x","annotations":{"storageclass.kubernetes.io/is-default-class":"true"}}})")});
   EXPECT_TRUE(std::get<controller::Create>(second[0]).object.at("metadata", "annotations").is_null());
 }
 

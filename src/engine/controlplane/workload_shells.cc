@@ -40,7 +40,8 @@ void DeploymentShell::watch(controller::Controller& own) {
     const kube::OwnerReference* set = before->meta.controller();
     if (!set || set->kind != resources::replica_sets.kind) return;
     const auto owner = tools_.caches.replica_sets.get({before->meta.name_space, set->name});
-    if (const kube::OwnerReference* deployment = owner ? owner->meta.controller() : nullptr) own.queue().add({before->meta.name_space, deployment->name});
+    if (const kube::OwnerReference* deployment = owner ? owner->meta.controller() : nullptr)
+      own.queue().add({before->meta.name_space, deployment->name});
   });
 }
 

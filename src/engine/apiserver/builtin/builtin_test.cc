@@ -60,15 +60,20 @@ TEST(Messages, AreWhatTheGeneratorMakes) {
 
 TEST(Protobuf, ReadsAConfigMap) {
   const std::string metadata = len(1, "a") + len(3, "default") + num(7, 0) + len(8, "");
-  const auto object = decode_protobuf(envelope("v1", "ConfigMap", len(1, metadata) + map_entry(2, "k", "v") + map_entry(2, "empty", "") + map_entry(3, "b", "\x01\x02")));
+  const auto object = decode_protobuf(
+      envelope("v1", "ConfigMap", len(1, metadata) + map_entry(2, "k", "v") + map_entry(2, "empty", "") + map_entry(3, "b", "\x01\x02")));
   ASSERT_TRUE(object.ok()) << object.error().message;
-  EXPECT_EQ(*object, json(R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","namespace":"default"},"data":{"k":"v","empty":""},"binaryData":{"b":"AQI="}})"));
+  EXPECT_EQ(
+      *object,
+      json(
+          R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","namespace":"default"},"data":{"k":"v","empty":""},"binaryData":{"b":"AQI="}})"));
 }
 
 TEST(Protobuf, KeepsAPresentZeroOnlyWhereItMeansSomething) {
   const std::string container = len(1, "c") + len(2, "busybox") + len(8, map_entry(1, "cpu", len(1, "500m"))) + num(16, 0) + len(15, num(4, 0));
   const std::string port = len(1, "") + num(3, 8080) + len(4, "");
-  const auto object = decode_protobuf(envelope("apps/v1", "Deployment", len(1, len(1, "d")) + len(2, num(1, 0) + len(3, len(2, len(2, container + len(6, port)) + num(4, 0))))));
+  const auto object = decode_protobuf(envelope(
+      "apps/v1", "Deployment", len(1, len(1, "d")) + len(2, num(1, 0) + len(3, len(2, len(2, container + len(6, port)) + num(4, 0))))));
   ASSERT_TRUE(object.ok()) << object.error().message;
   EXPECT_EQ(object->at("spec", "replicas"), Value(0));
   const Value& pod = object->at("spec", "template", "spec");
@@ -79,10 +84,13 @@ TEST(Protobuf, KeepsAPresentZeroOnlyWhereItMeansSomething) {
 }
 
 TEST(Protobuf, ReadsTimesUnionsAndQuestions) {
-  const auto lease = decode_protobuf(envelope("coordination.k8s.io/v1", "Lease", len(1, len(1, "l")) + len(2, len(1, "me") + num(2, 15) + len(4, num(1, 1767225600) + num(2, 5000)))));
+  const auto lease =
+      decode_protobuf(envelope("coordination.k8s.io/v1", "Lease",
+                               len(1, len(1, "l")) + len(2, len(1, "me") + num(2, 15) + len(4, num(1, 1767225600) + num(2, 5000)))));
   ASSERT_TRUE(lease.ok()) << lease.error().message;
   EXPECT_EQ(lease->at("spec", "renewTime"), Value("2026-01-01T00:00:00.000005Z"));
-  const auto review = decode_protobuf(envelope("authorization.k8s.io/v1", "SelfSubjectAccessReview", len(2, len(1, len(1, "ns") + len(2, "get") + len(5, "pods")))));
+  const auto review = decode_protobuf(
+      envelope("authorization.k8s.io/v1", "SelfSubjectAccessReview", len(2, len(1, len(1, "ns") + len(2, "get") + len(5, "pods")))));
   ASSERT_TRUE(review.ok()) << review.error().message;
   EXPECT_EQ(review->at("spec", "resourceAttributes"), json(R"({"namespace":"ns","verb":"get","resource":"pods"})"));
   const auto options = decode_protobuf(envelope("v1", "DeleteOptions", num(1, 0) + len(4, "Background")));
@@ -94,7 +102,8 @@ TEST(Protobuf, ReadsTimesUnionsAndQuestions) {
 }
 
 TEST(Protobuf, RefusesBrokenBytesAndSkipsUnknownNumbers) {
-  for (const std::string& bytes : {std::string("{}"), std::string("k8s\0\xff\xff", 6), envelope("v1", "ConfigMap", "\x0a\x7f"), envelope("v1", "ConfigMap", num(1, 3))}) {
+  for (const std::string& bytes : {std::string("{}"), std::string("k8s\0\xff\xff", 6), envelope("v1", "ConfigMap", "\x0a\x7f"),
+                                   envelope("v1", "ConfigMap", num(1, 3))}) {
     const auto object = decode_protobuf(bytes);
     ASSERT_FALSE(object.ok());
     EXPECT_EQ(object.error().code, Code::malformed);
@@ -105,8 +114,10 @@ TEST(Protobuf, RefusesBrokenBytesAndSkipsUnknownNumbers) {
 
 TEST(Strictness, NamesUnknownMembersAndWrongTypes) {
   const Kind& pods = kind("", "pods");
-  const Value pod = json(R"({"apiVersion":"v1","kind":"Pod","metadata":{"name":"p","labels":{"any":"x"},"nmae":1},"spec":{"containers":[{"name":"c","imagee":"x","env":[{"name":"A","vaule":"1"}]}],"x":1}})");
-  EXPECT_EQ(unknown_fields(pods, pod), (std::vector<std::string>{"metadata.nmae", "spec.containers[0].env[0].vaule", "spec.containers[0].imagee", "spec.x"}));
+  const Value pod = json(
+      R"({"apiVersion":"v1","kind":"Pod","metadata":{"name":"p","labels":{"any":"x"},"nmae":1},"spec":{"containers":[{"name":"c","imagee":"x","env":[{"name":"A","vaule":"1"}]}],"x":1}})");
+  EXPECT_EQ(unknown_fields(pods, pod),
+            (std::vector<std::string>{"metadata.nmae", "spec.containers[0].env[0].vaule", "spec.containers[0].imagee", "spec.x"}));
   Value pruned = pod;
   prune(pods, pruned);
   EXPECT_TRUE(unknown_fields(pods, pruned).empty());
@@ -116,17 +127,26 @@ TEST(Strictness, NamesUnknownMembersAndWrongTypes) {
     const char* object;
     const char* message;
   };
-  for (const Row& row : {Row{R"({"spec":{"priority":"high"}})", "json: cannot unmarshal string into Go struct field PodSpec.spec.priority of type int32"},
-                         Row{R"({"spec":{"containers":[{"image":5}]}})", "json: cannot unmarshal number into Go struct field Container.spec.containers.image of type string"},
-                         Row{R"({"spec":{"containers":{}}})", "json: cannot unmarshal object into Go struct field PodSpec.spec.containers of type []v1.Container"},
-                         Row{R"({"spec":{"priority":3000000000}})", "json: cannot unmarshal number 3000000000 into Go struct field PodSpec.spec.priority of type int32"},
-                         Row{R"({"spec":{"containers":[{"resources":{"limits":{"cpu":"lots"}}}]}})", "quantities must be"}}) {
+  for (const Row& row :
+       {Row{R"({"spec":{"priority":"high"}})", "json: cannot unmarshal string into Go struct field PodSpec.spec.priority of type int32"},
+        Row{R"({"spec":{"containers":[{"image":5}]}})",
+            "json: cannot unmarshal number into Go struct field Container.spec.containers.image of type string"},
+        Row{R"({"spec":{"containers":{}}})",
+            "json: cannot unmarshal object into Go struct field PodSpec.spec.containers of type []v1.Container"},
+        Row{R"({"spec":{"priority":3000000000}})",
+            "json: cannot unmarshal number 3000000000 into Go struct field PodSpec.spec.priority of type int32"},
+        Row{R"({"spec":{"containers":[{"resources":{"limits":{"cpu":"lots"}}}]}})", "quantities must be"}}) {
     const Status status = check_types(pods, json(row.object));
     ASSERT_FALSE(status.ok()) << row.object;
     EXPECT_EQ(status.error().code, Code::malformed);
     EXPECT_NE(status.error().message.find(row.message), std::string::npos) << status.error().message;
   }
-  EXPECT_TRUE(check_types(pods, json(R"({"metadata":{"creationTimestamp":null},"spec":{"containers":[{"name":"c","ports":[{"containerPort":80}],"resources":{"limits":{"cpu":2}}}]}})")).ok());
+  EXPECT_TRUE(
+      check_types(
+          pods,
+          json(
+              R"({"metadata":{"creationTimestamp":null},"spec":{"containers":[{"name":"c","ports":[{"containerPort":80}],"resources":{"limits":{"cpu":2}}}]}})"))
+          .ok());
 }
 
 TEST(Merge, FollowsTheTable) {
@@ -149,7 +169,8 @@ TEST(Merge, FollowsTheTable) {
 
 TEST(Defaults, OfAPodAreUpstreams) {
   const Kind& pods = kind("", "pods");
-  Value pod = json(R"({"metadata":{"name":"p"},"spec":{"containers":[{"name":"c","image":"reg:5000/a/b","resources":{"limits":{"cpu":"1000m","memory":"1024Mi"}},
+  Value pod = json(
+      R"({"metadata":{"name":"p"},"spec":{"containers":[{"name":"c","image":"reg:5000/a/b","resources":{"limits":{"cpu":"1000m","memory":"1024Mi"}},
     "ports":[{"containerPort":80}],"readinessProbe":{"httpGet":{"port":80}}}],"volumes":[{"name":"v"},{"name":"s","secret":{"secretName":"x"}}]}})");
   apply_defaults(pods, pod);
   const Value& spec = std::as_const(pod)["spec"];
@@ -157,7 +178,10 @@ TEST(Defaults, OfAPodAreUpstreams) {
   EXPECT_EQ(container["imagePullPolicy"], Value("Always"));
   EXPECT_EQ(container["resources"], json(R"({"limits":{"cpu":"1","memory":"1Gi"},"requests":{"cpu":"1","memory":"1Gi"}})"));
   EXPECT_EQ(container["ports"], json(R"([{"containerPort":80,"protocol":"TCP"}])"));
-  EXPECT_EQ(container["readinessProbe"], json(R"({"failureThreshold":3,"httpGet":{"path":"/","port":80,"scheme":"HTTP"},"periodSeconds":10,"successThreshold":1,"timeoutSeconds":1})"));
+  EXPECT_EQ(
+      container["readinessProbe"],
+      json(
+          R"({"failureThreshold":3,"httpGet":{"path":"/","port":80,"scheme":"HTTP"},"periodSeconds":10,"successThreshold":1,"timeoutSeconds":1})"));
   EXPECT_EQ(spec["volumes"], json(R"([{"name":"v","emptyDir":{}},{"name":"s","secret":{"secretName":"x","defaultMode":420}}])"));
   EXPECT_EQ(spec["restartPolicy"], Value("Always"));
   EXPECT_EQ(spec["terminationGracePeriodSeconds"], Value(30));
@@ -182,7 +206,8 @@ TEST(Defaults, AreIdempotentAndKnownForEveryKind) {
 
 TEST(Admission, GivesAPodItsAccountTokenTolerationsAndPriority) {
   Value pod = json(R"({"metadata":{"name":"p","namespace":"ml","uid":"12345678-0"},"spec":{"containers":[{"name":"c","image":"i"}]}})");
-  EXPECT_EQ(admit_pod(pod, nullptr, nullptr).error().message, "pods \"p\" is forbidden: error looking up service account ml/default: serviceaccount \"default\" not found");
+  EXPECT_EQ(admit_pod(pod, nullptr, nullptr).error().message,
+            "pods \"p\" is forbidden: error looking up service account ml/default: serviceaccount \"default\" not found");
   const Value account = json(R"({"metadata":{"name":"default"}})"), high = json(R"({"metadata":{"name":"high"},"value":100})");
   ASSERT_TRUE(admit_pod(pod, &account, &high).ok());
   const Value& spec = std::as_const(pod)["spec"];
@@ -204,20 +229,36 @@ TEST(Validate, SaysWhatIsWrongInUpstreamsWords) {
     const char *group, *plural, *object, *field, *reason;
   };
   const Row rows[] = {
-      {"", "pods", R"({"metadata":{"name":"P","namespace":"d"},"spec":{"containers":[{"name":"c","image":"i"}]}})", "metadata.name", "FieldValueInvalid"},
+      {"", "pods", R"({"metadata":{"name":"P","namespace":"d"},"spec":{"containers":[{"name":"c","image":"i"}]}})", "metadata.name",
+       "FieldValueInvalid"},
       {"", "pods", R"({"metadata":{"name":"p","namespace":"d"},"spec":{}})", "spec.containers", "FieldValueRequired"},
-      {"", "pods", R"({"metadata":{"name":"p","namespace":"d"},"spec":{"containers":[{"name":"c"}]}})", "spec.containers[0].image", "FieldValueRequired"},
-      {"", "pods", R"({"metadata":{"name":"p","namespace":"d"},"spec":{"containers":[{"name":"c","image":"i","volumeMounts":[{"name":"v","mountPath":"/v"}]}]}})", "spec.containers[0].volumeMounts[0].name", "FieldValueNotFound"},
-      {"", "pods", R"({"metadata":{"name":"p","namespace":"d"},"spec":{"restartPolicy":"Sometimes","containers":[{"name":"c","image":"i"}]}})", "spec.restartPolicy", "FieldValueNotSupported"},
-      {"", "pods", R"({"metadata":{"name":"p","namespace":"d"},"spec":{"containers":[{"name":"c","image":"i"},{"name":"c","image":"i"}]}})", "spec.containers[1].name", "FieldValueDuplicate"},
+      {"", "pods", R"({"metadata":{"name":"p","namespace":"d"},"spec":{"containers":[{"name":"c"}]}})", "spec.containers[0].image",
+       "FieldValueRequired"},
+      {"", "pods",
+       R"({"metadata":{"name":"p","namespace":"d"},"spec":{"containers":[{"name":"c","image":"i","volumeMounts":[{"name":"v","mountPath":"/v"}]}]}})",
+       "spec.containers[0].volumeMounts[0].name", "FieldValueNotFound"},
+      {"", "pods",
+       R"({"metadata":{"name":"p","namespace":"d"},"spec":{"restartPolicy":"Sometimes","containers":[{"name":"c","image":"i"}]}})",
+       "spec.restartPolicy", "FieldValueNotSupported"},
+      {"", "pods", R"({"metadata":{"name":"p","namespace":"d"},"spec":{"containers":[{"name":"c","image":"i"},{"name":"c","image":"i"}]}})",
+       "spec.containers[1].name", "FieldValueDuplicate"},
       {"", "configmaps", R"({"metadata":{"name":"c","namespace":"d","labels":{"a b":"c"}}})", "metadata.labels", "FieldValueInvalid"},
       {"", "configmaps", R"({"metadata":{"namespace":"d"}})", "metadata.name", "FieldValueRequired"},
-      {"", "services", R"({"metadata":{"name":"1s","namespace":"d"},"spec":{"ports":[{"port":80}]}})", "metadata.name", "FieldValueInvalid"},
-      {"batch", "jobs", R"({"metadata":{"name":"j","namespace":"d"},"spec":{"template":{"spec":{"containers":[{"name":"c","image":"i"}]}}}})", "spec.template.spec.restartPolicy", "FieldValueRequired"},
-      {"", "persistentvolumeclaims", R"({"metadata":{"name":"c","namespace":"d"},"spec":{"accessModes":["ReadWriteOnce"]}})", "spec.resources[storage]", "FieldValueRequired"},
-      {"apps", "deployments", R"({"metadata":{"name":"x","namespace":"d"},"spec":{"selector":{"matchLabels":{"a":"b"}},"template":{"spec":{"containers":[{"name":"c","image":"i"}]}}}})", "spec.template.metadata.labels", "FieldValueInvalid"},
-      {"rbac.authorization.k8s.io", "roles", R"({"metadata":{"name":"a:b","namespace":"d"},"rules":[{"verbs":["get"],"apiGroups":[""]}]})", "rules[0].resources", "FieldValueRequired"},
-      {"apiextensions.k8s.io", "customresourcedefinitions", R"({"metadata":{"name":"x.y"},"spec":{"group":"a.b","scope":"Namespaced","names":{"plural":"ws","kind":"W"},"versions":[{"name":"v1","served":true,"storage":true,"schema":{"openAPIV3Schema":{"type":"object"}}}]}})", "metadata.name", "FieldValueInvalid"},
+      {"", "services", R"({"metadata":{"name":"1s","namespace":"d"},"spec":{"ports":[{"port":80}]}})", "metadata.name",
+       "FieldValueInvalid"},
+      {"batch", "jobs",
+       R"({"metadata":{"name":"j","namespace":"d"},"spec":{"template":{"spec":{"containers":[{"name":"c","image":"i"}]}}}})",
+       "spec.template.spec.restartPolicy", "FieldValueRequired"},
+      {"", "persistentvolumeclaims", R"({"metadata":{"name":"c","namespace":"d"},"spec":{"accessModes":["ReadWriteOnce"]}})",
+       "spec.resources[storage]", "FieldValueRequired"},
+      {"apps", "deployments",
+       R"({"metadata":{"name":"x","namespace":"d"},"spec":{"selector":{"matchLabels":{"a":"b"}},"template":{"spec":{"containers":[{"name":"c","image":"i"}]}}}})",
+       "spec.template.metadata.labels", "FieldValueInvalid"},
+      {"rbac.authorization.k8s.io", "roles", R"({"metadata":{"name":"a:b","namespace":"d"},"rules":[{"verbs":["get"],"apiGroups":[""]}]})",
+       "rules[0].resources", "FieldValueRequired"},
+      {"apiextensions.k8s.io", "customresourcedefinitions",
+       R"({"metadata":{"name":"x.y"},"spec":{"group":"a.b","scope":"Namespaced","names":{"plural":"ws","kind":"W"},"versions":[{"name":"v1","served":true,"storage":true,"schema":{"openAPIV3Schema":{"type":"object"}}}]}})",
+       "metadata.name", "FieldValueInvalid"},
   };
   for (const Row& row : rows) {
     const Kind& of = kind(row.group, row.plural);
@@ -232,7 +273,8 @@ TEST(Validate, SaysWhatIsWrongInUpstreamsWords) {
 
 TEST(Validate, KnowsTheVolumesThatAStatefulSetsClaimsWillBe) {
   const Kind& sets = kind("apps", "statefulsets");
-  Value set = json(R"({"metadata":{"name":"s","namespace":"d"},"spec":{"serviceName":"s","selector":{"matchLabels":{"a":"b"}},"template":{"metadata":{"labels":{"a":"b"}},"spec":{"containers":[
+  Value set = json(
+      R"({"metadata":{"name":"s","namespace":"d"},"spec":{"serviceName":"s","selector":{"matchLabels":{"a":"b"}},"template":{"metadata":{"labels":{"a":"b"}},"spec":{"containers":[
     {"name":"c","image":"i","volumeMounts":[{"name":"data","mountPath":"/d"}]}]}},"volumeClaimTemplates":[{"metadata":{"name":"data"},"spec":{"accessModes":["ReadWriteOnce"],"resources":{"requests":{"storage":"1Gi"}}}}]}})");
   apply_defaults(sets, set);
   EXPECT_EQ(causes_text(validate(sets, set, nullptr)), "");
@@ -241,7 +283,8 @@ TEST(Validate, KnowsTheVolumesThatAStatefulSetsClaimsWillBe) {
 
 TEST(Validate, RefusesChangesOfWhatIsFixed) {
   const Kind& jobs = kind("batch", "jobs");
-  Value job = json(R"({"metadata":{"name":"j","namespace":"d","uid":"u"},"spec":{"template":{"spec":{"restartPolicy":"Never","containers":[{"name":"c","image":"i"}]}}}})");
+  Value job = json(
+      R"({"metadata":{"name":"j","namespace":"d","uid":"u"},"spec":{"template":{"spec":{"restartPolicy":"Never","containers":[{"name":"c","image":"i"}]}}}})");
   apply_defaults(jobs, job);
   prepare_create(jobs, job);
   EXPECT_EQ(causes_text(validate(jobs, job, nullptr)), "");
@@ -288,12 +331,18 @@ TEST(Tables, ShowAPodAsKubectlDoes) {
   };
   const Row rows[] = {
       {R"({"spec":{"containers":[{"name":"a"}]},"status":{"phase":"Pending"}})", "0/1", "Pending", "0"},
-      {R"({"spec":{"containers":[{"name":"a"}]},"status":{"phase":"Running","containerStatuses":[{"name":"a","ready":true,"restartCount":0,"state":{"running":{}}}]}})", "1/1", "Running", "0"},
-      {R"({"spec":{"containers":[{"name":"a"}]},"status":{"phase":"Running","containerStatuses":[{"name":"a","restartCount":3,"state":{"waiting":{"reason":"CrashLoopBackOff"}},"lastState":{"terminated":{"finishedAt":"2026-01-01T00:55:00Z"}}}]}})", "0/1", "CrashLoopBackOff", "3 (5m ago)"},
-      {R"({"spec":{"containers":[{"name":"a"}]},"status":{"phase":"Succeeded","containerStatuses":[{"name":"a","restartCount":0,"state":{"terminated":{"exitCode":0,"reason":"Completed"}}}]}})", "0/1", "Completed", "0"},
-      {R"({"spec":{"initContainers":[{"name":"i"},{"name":"k"}],"containers":[{"name":"a"}]},"status":{"phase":"Pending","initContainerStatuses":[{"name":"i","state":{"terminated":{"exitCode":0}}},{"name":"k","state":{"running":{}}}],"containerStatuses":[{"name":"a","state":{"waiting":{"reason":"PodInitializing"}}}]}})", "0/1", "Init:1/2", "0"},
-      {R"({"spec":{"initContainers":[{"name":"i"}],"containers":[{"name":"a"}]},"status":{"phase":"Pending","initContainerStatuses":[{"name":"i","state":{"terminated":{"exitCode":3}}}]}})", "0/1", "Init:ExitCode:3", "0"},
-      {R"({"metadata":{"deletionTimestamp":"2026-01-01T00:00:00Z"},"spec":{"containers":[{"name":"a"}]},"status":{"phase":"Running"}})", "0/1", "Terminating", "0"},
+      {R"({"spec":{"containers":[{"name":"a"}]},"status":{"phase":"Running","containerStatuses":[{"name":"a","ready":true,"restartCount":0,"state":{"running":{}}}]}})",
+       "1/1", "Running", "0"},
+      {R"({"spec":{"containers":[{"name":"a"}]},"status":{"phase":"Running","containerStatuses":[{"name":"a","restartCount":3,"state":{"waiting":{"reason":"CrashLoopBackOff"}},"lastState":{"terminated":{"finishedAt":"2026-01-01T00:55:00Z"}}}]}})",
+       "0/1", "CrashLoopBackOff", "3 (5m ago)"},
+      {R"({"spec":{"containers":[{"name":"a"}]},"status":{"phase":"Succeeded","containerStatuses":[{"name":"a","restartCount":0,"state":{"terminated":{"exitCode":0,"reason":"Completed"}}}]}})",
+       "0/1", "Completed", "0"},
+      {R"({"spec":{"initContainers":[{"name":"i"},{"name":"k"}],"containers":[{"name":"a"}]},"status":{"phase":"Pending","initContainerStatuses":[{"name":"i","state":{"terminated":{"exitCode":0}}},{"name":"k","state":{"running":{}}}],"containerStatuses":[{"name":"a","state":{"waiting":{"reason":"PodInitializing"}}}]}})",
+       "0/1", "Init:1/2", "0"},
+      {R"({"spec":{"initContainers":[{"name":"i"}],"containers":[{"name":"a"}]},"status":{"phase":"Pending","initContainerStatuses":[{"name":"i","state":{"terminated":{"exitCode":3}}}]}})",
+       "0/1", "Init:ExitCode:3", "0"},
+      {R"({"metadata":{"deletionTimestamp":"2026-01-01T00:00:00Z"},"spec":{"containers":[{"name":"a"}]},"status":{"phase":"Running"}})",
+       "0/1", "Terminating", "0"},
   };
   for (const Row& row : rows) {
     const auto shown = cells(pods, json(row.object), now);
@@ -306,7 +355,8 @@ TEST(Tables, ShowAPodAsKubectlDoes) {
 
 TEST(Tables, SayAgesBriefly) {
   const Instant now = *parse_rfc3339("2026-01-10T00:00:00Z");
-  const std::pair<Duration, const char*> rows[] = {{5s, "5s"}, {119s, "119s"}, {125s, "2m5s"}, {600s, "10m"}, {3h + 5min, "3h5m"}, {9h, "9h"}, {49h, "2d1h"}, {240h, "10d"}};
+  const std::pair<Duration, const char*> rows[] = {{5s, "5s"},          {119s, "119s"}, {125s, "2m5s"}, {600s, "10m"},
+                                                   {3h + 5min, "3h5m"}, {9h, "9h"},     {49h, "2d1h"},  {240h, "10d"}};
   for (const auto& [span, text] : rows) EXPECT_EQ(age_cell(to_rfc3339(now - span), now), text);
   EXPECT_EQ(age_cell("", now), "<unknown>");
 }
@@ -339,7 +389,8 @@ TEST(OpenApi, NamesEachKindWithAPatchThatValidates) {
 
 TEST(Scale, GoesThereAndBack) {
   const Kind& sets = kind("apps", "statefulsets");
-  Value set = json(R"({"metadata":{"name":"s","namespace":"d","resourceVersion":"7"},"spec":{"replicas":2,"selector":{"matchLabels":{"a":"b"}}},"status":{"replicas":1}})");
+  Value set = json(
+      R"({"metadata":{"name":"s","namespace":"d","resourceVersion":"7"},"spec":{"replicas":2,"selector":{"matchLabels":{"a":"b"}}},"status":{"replicas":1}})");
   Value scale = scale_of(sets, set);
   EXPECT_EQ(scale["spec"], json(R"({"replicas":2})"));
   EXPECT_EQ(scale["status"], json(R"({"replicas":1,"selector":"a=b"})"));

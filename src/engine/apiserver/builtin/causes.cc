@@ -23,15 +23,20 @@ bool is_name_part(std::string_view text) {
   return shaped(text, [](char c) { return alnum(c) || c == '-' || c == '_' || c == '.'; }, alnum);
 }
 
-constexpr std::string_view kLabelRule = "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an "
+constexpr std::string_view kLabelRule =
+    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an "
     "alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
-constexpr std::string_view kSubdomainRule = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and "
+constexpr std::string_view kSubdomainRule =
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and "
     "end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
-constexpr std::string_view kServiceRule = "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end "
+constexpr std::string_view kServiceRule =
+    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end "
     "with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')";
-constexpr std::string_view kQualifiedRule = "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric "
+constexpr std::string_view kQualifiedRule =
+    "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric "
     "character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
-constexpr std::string_view kValueRule = "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with "
+constexpr std::string_view kValueRule =
+    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with "
     "an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
 
 std::string longest(std::size_t limit) { return cat("must be no more than ", limit, " characters"); }
@@ -57,7 +62,9 @@ std::string not_a_service_name(std::string_view text) {
 std::string not_a_qualified_name(std::string_view text) {
   const std::size_t slash = text.find('/');
   if (slash != std::string_view::npos) {
-    if (text.find('/', slash + 1) != std::string_view::npos) return cat("a qualified name must consist of alphanumeric characters, '-', '_' or '.', with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')");
+    if (text.find('/', slash + 1) != std::string_view::npos)
+      return cat(
+          "a qualified name must consist of alphanumeric characters, '-', '_' or '.', with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')");
     if (slash == 0) return "prefix part must be non-empty";
     if (std::string why = not_a_subdomain(text.substr(0, slash)); !why.empty()) return cat("prefix part ", why);
     text.remove_prefix(slash + 1);
@@ -88,18 +95,23 @@ void Causes::invalid(std::string field, const Value& value, std::string_view tex
 void Causes::unsupported(std::string field, const Value& value, const std::vector<std::string>& supported) {
   std::vector<std::string> quoted;
   for (const std::string& word : supported) quoted.push_back(quote(word));
-  causes_.push_back({std::move(field), "FieldValueNotSupported", cat("Unsupported value: ", shown(value), ": supported values: ", join(quoted, ", "))});
+  causes_.push_back(
+      {std::move(field), "FieldValueNotSupported", cat("Unsupported value: ", shown(value), ": supported values: ", join(quoted, ", "))});
 }
 void Causes::duplicate(std::string field, const Value& value) {
   causes_.push_back({std::move(field), "FieldValueDuplicate", cat("Duplicate value: ", shown(value))});
 }
-void Causes::forbidden(std::string field, std::string_view text) { causes_.push_back({std::move(field), "FieldValueForbidden", cat("Forbidden: ", text)}); }
+void Causes::forbidden(std::string field, std::string_view text) {
+  causes_.push_back({std::move(field), "FieldValueForbidden", cat("Forbidden: ", text)});
+}
 void Causes::not_found(std::string field, const Value& value) {
   causes_.push_back({std::move(field), "FieldValueNotFound", cat("Not found: ", shown(value))});
 }
 void Causes::too_long(std::string field, std::size_t limit) {
   causes_.push_back({std::move(field), "FieldValueTooLong", cat("Too long: must have at most ", limit, " bytes")});
 }
-void Causes::append(std::vector<Cause> more) { causes_.insert(causes_.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end())); }
+void Causes::append(std::vector<Cause> more) {
+  causes_.insert(causes_.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+}
 
 }  // namespace masu::apiserver::builtin

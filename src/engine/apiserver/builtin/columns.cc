@@ -23,7 +23,9 @@ std::string human(Duration span) {
   const std::int64_t s = duration_cast<std::chrono::seconds>(span).count();
   if (s < -1) return "<invalid>";
   if (s < 0) return "0s";
-  const auto pair = [](std::int64_t a, const char* unit, std::int64_t b, const char* smaller) { return b == 0 ? cat(a, unit) : cat(a, unit, b, smaller); };
+  const auto pair = [](std::int64_t a, const char* unit, std::int64_t b, const char* smaller) {
+    return b == 0 ? cat(a, unit) : cat(a, unit, b, smaller);
+  };
   const std::int64_t m = s / 60, h = m / 60, d = h / 24, y = d / 365;
   if (s < 120) return cat(s, "s");
   if (m < 10) return pair(m, "m", s % 60, "s");
@@ -218,7 +220,9 @@ Table service_table() {
           column("Port(s)", [](const Row& row) {
             std::vector<std::string> parts;
             for (const Value& port : row.at("spec", "ports").as_array())
-              parts.push_back(cat(port["port"].as_integer(), port["nodePort"].as_integer() ? cat(":", port["nodePort"].as_integer()) : std::string(), "/", port["protocol"].as_string("TCP")));
+              parts.push_back(cat(port["port"].as_integer(),
+                                  port["nodePort"].as_integer() ? cat(":", port["nodePort"].as_integer()) : std::string(), "/",
+                                  port["protocol"].as_string("TCP")));
             return Value(or_none(join(parts, ",")));
           }),
           age_column(),
@@ -270,8 +274,9 @@ std::function<Value(const Row&)> count_of(std::string_view part, std::string_vie
 }
 
 Table deployment_table() {
-  Table table = {name_column(), column("Ready", [](const Row& row) { return of_wanted(row, "readyReplicas"); }), number("Up-to-date", count_of("status", "updatedReplicas")),
-                 number("Available", count_of("status", "availableReplicas")), age_column()};
+  Table table = {name_column(), column("Ready", [](const Row& row) { return of_wanted(row, "readyReplicas"); }),
+                 number("Up-to-date", count_of("status", "updatedReplicas")), number("Available", count_of("status", "availableReplicas")),
+                 age_column()};
   add_images(table);
   add_selector(table);
   return table;
@@ -311,7 +316,8 @@ std::string job_duration(const Row& row) {
   if (!start.ok()) return "";
   auto end = parse_rfc3339(row.at("status", "completionTime").as_string());
   for (const Value& condition : row.at("status", "conditions").as_array())
-    if (!end.ok() && condition["type"].as_string() == "Failed" && condition["status"].as_string() == "True") end = parse_rfc3339(condition["lastTransitionTime"].as_string());
+    if (!end.ok() && condition["type"].as_string() == "Failed" && condition["status"].as_string() == "True")
+      end = parse_rfc3339(condition["lastTransitionTime"].as_string());
   return human((end.ok() ? *end : row.now) - *start);
 }
 
@@ -330,28 +336,36 @@ Table job_table() {
 }
 
 std::string event_seen(const Row& row) {
-  for (const Value* time : {&row.object.at("series", "lastObservedTime"), &row.object["lastTimestamp"], &row.object["eventTime"], &row.object["firstTimestamp"]})
+  for (const Value* time : {&row.object.at("series", "lastObservedTime"), &row.object["lastTimestamp"], &row.object["eventTime"],
+                            &row.object["firstTimestamp"]})
     if (!time->as_string().empty()) return row.age(*time);
   return row.age(row.at("metadata", "creationTimestamp"));
 }
 
 Table event_table() {
-  return {column("Last Seen", [](const Row& row) { return Value(event_seen(row)); }),
-          column("Type", [](const Row& row) { return row.object["type"]; }),
-          column("Reason", [](const Row& row) { return row.object["reason"]; }),
-          column("Object", [](const Row& row) { return Value(cat(lower(row.at("involvedObject", "kind").as_string()), "/", row.at("involvedObject", "name").as_string())); }),
-          wide("Subobject", [](const Row& row) { return row.at("involvedObject", "fieldPath"); }),
-          wide("Source", [](const Row& row) {
-            const std::string_view component = row.at("source", "component").as_string(row.object["reportingComponent"].as_string()), host = row.at("source", "host").as_string();
-            return Value(host.empty() ? std::string(component) : cat(component, ", ", host));
-          }),
-          column("Message", [](const Row& row) { return Value(trim(row.object["message"].as_string())); }),
-          wide("First Seen", [](const Row& row) {
-            const Value& first = row.object["firstTimestamp"];
-            return Value(row.age(first.as_string().empty() ? row.at("metadata", "creationTimestamp") : first));
-          }),
-          wide("Count", [](const Row& row) { return Value(std::max<std::int64_t>(1, row.object["count"].as_integer())); }),
-          wide("Name", [](const Row& row) { return row.at("metadata", "name"); })};
+  return {
+      column("Last Seen", [](const Row& row) { return Value(event_seen(row)); }),
+      column("Type", [](const Row& row) { return row.object["type"]; }),
+      column("Reason", [](const Row& row) { return row.object["reason"]; }),
+      column("Object",
+             [](const Row& row) {
+               return Value(cat(lower(row.at("involvedObject", "kind").as_string()), "/", row.at("involvedObject", "name").as_string()));
+             }),
+      wide("Subobject", [](const Row& row) { return row.at("involvedObject", "fieldPath"); }),
+      wide("Source",
+           [](const Row& row) {
+             const std::string_view component = row.at("source", "component").as_string(row.object["reportingComponent"].as_string()),
+                                    host = row.at("source", "host").as_string();
+             return Value(host.empty() ? std::string(component) : cat(component, ", ", host));
+           }),
+      column("Message", [](const Row& row) { return Value(trim(row.object["message"].as_string())); }),
+      wide("First Seen",
+           [](const Row& row) {
+             const Value& first = row.object["firstTimestamp"];
+             return Value(row.age(first.as_string().empty() ? row.at("metadata", "creationTimestamp") : first));
+           }),
+      wide("Count", [](const Row& row) { return Value(std::max<std::int64_t>(1, row.object["count"].as_integer())); }),
+      wide("Name", [](const Row& row) { return row.at("metadata", "name"); })};
 }
 
 Table endpoints_table() {
@@ -374,7 +388,10 @@ Table endpoints_table() {
 
 Table claim_table() {
   return {name_column(),
-          column("Status", [](const Row& row) { return row.at("metadata", "deletionTimestamp").is_null() ? row.at("status", "phase") : Value("Terminating"); }),
+          column("Status",
+                 [](const Row& row) {
+                   return row.at("metadata", "deletionTimestamp").is_null() ? row.at("status", "phase") : Value("Terminating");
+                 }),
           column("Volume", [](const Row& row) { return Value(row.at("spec", "volumeName").as_string()); }),
           column("Capacity", [](const Row& row) { return Value(row.object.at("status", "capacity", "storage").as_string()); }),
           column("Access Modes", [](const Row& row) { return Value(access_modes(row.at("status", "accessModes"))); }),
@@ -389,11 +406,15 @@ Table volume_table() {
           column("Capacity", [](const Row& row) { return row.object.at("spec", "capacity", "storage"); }),
           column("Access Modes", [](const Row& row) { return Value(access_modes(row.at("spec", "accessModes"))); }),
           column("Reclaim Policy", [](const Row& row) { return row.at("spec", "persistentVolumeReclaimPolicy"); }),
-          column("Status", [](const Row& row) { return row.at("metadata", "deletionTimestamp").is_null() ? row.at("status", "phase") : Value("Terminating"); }),
-          column("Claim", [](const Row& row) {
-            const Value& claim = row.at("spec", "claimRef");
-            return Value(claim.is_null() ? std::string() : cat(claim["namespace"].as_string(), "/", claim["name"].as_string()));
-          }),
+          column("Status",
+                 [](const Row& row) {
+                   return row.at("metadata", "deletionTimestamp").is_null() ? row.at("status", "phase") : Value("Terminating");
+                 }),
+          column("Claim",
+                 [](const Row& row) {
+                   const Value& claim = row.at("spec", "claimRef");
+                   return Value(claim.is_null() ? std::string() : cat(claim["namespace"].as_string(), "/", claim["name"].as_string()));
+                 }),
           column("StorageClass", [](const Row& row) { return Value(row.at("spec", "storageClassName").as_string()); }),
           column("VolumeAttributesClass", [](const Row&) { return Value("<unset>"); }),
           column("Reason", [](const Row& row) { return Value(row.at("status", "reason").as_string()); }),
@@ -406,12 +427,20 @@ Table binding_table() {
     return [kind](const Row& row) {
       std::vector<std::string> names;
       for (const Value& subject : row.object["subjects"].as_array())
-        if (subject["kind"].as_string() == kind) names.push_back(kind == "ServiceAccount" ? cat(subject["namespace"].as_string(), "/", subject["name"].as_string()) : std::string(subject["name"].as_string()));
+        if (subject["kind"].as_string() == kind)
+          names.push_back(kind == "ServiceAccount" ? cat(subject["namespace"].as_string(), "/", subject["name"].as_string())
+                                                   : std::string(subject["name"].as_string()));
       return Value(join(names, ", "));
     };
   };
-  return {name_column(), column("Role", [](const Row& row) { return Value(cat(row.at("roleRef", "kind").as_string(), "/", row.at("roleRef", "name").as_string())); }), age_column(),
-          wide("Users", subjects("User")), wide("Groups", subjects("Group")), wide("ServiceAccounts", subjects("ServiceAccount"))};
+  return {
+      name_column(),
+      column("Role",
+             [](const Row& row) { return Value(cat(row.at("roleRef", "kind").as_string(), "/", row.at("roleRef", "name").as_string())); }),
+      age_column(),
+      wide("Users", subjects("User")),
+      wide("Groups", subjects("Group")),
+      wide("ServiceAccounts", subjects("ServiceAccount"))};
 }
 
 Table storage_class_table() {
@@ -434,8 +463,14 @@ const std::map<std::string, Table, std::less<>>& tables() {
       {"core/v1.Service", service_table()},
       {"core/v1.Node", node_table()},
       {"core/v1.Namespace", {name_column(), column("Status", [](const Row& row) { return row.at("status", "phase"); }), age_column()}},
-      {"core/v1.ConfigMap", {name_column(), number("Data", [](const Row& row) { return Value(row.object["data"].as_object().size() + row.object["binaryData"].as_object().size()); }), age_column()}},
-      {"core/v1.Secret", {name_column(), column("Type", [](const Row& row) { return row.object["type"]; }), number("Data", [](const Row& row) { return Value(row.object["data"].as_object().size()); }), age_column()}},
+      {"core/v1.ConfigMap",
+       {name_column(),
+        number("Data",
+               [](const Row& row) { return Value(row.object["data"].as_object().size() + row.object["binaryData"].as_object().size()); }),
+        age_column()}},
+      {"core/v1.Secret",
+       {name_column(), column("Type", [](const Row& row) { return row.object["type"]; }),
+        number("Data", [](const Row& row) { return Value(row.object["data"].as_object().size()); }), age_column()}},
       {"core/v1.Event", event_table()},
       {"core/v1.Endpoints", endpoints_table()},
       {"core/v1.PersistentVolumeClaim", claim_table()},
@@ -444,7 +479,8 @@ const std::map<std::string, Table, std::less<>>& tables() {
       {"apps/v1.ReplicaSet", replica_set_table()},
       {"apps/v1.StatefulSet", stateful_set_table()},
       {"batch/v1.Job", job_table()},
-      {"coordination/v1.Lease", {name_column(), column("Holder", [](const Row& row) { return Value(row.at("spec", "holderIdentity").as_string()); }), age_column()}},
+      {"coordination/v1.Lease",
+       {name_column(), column("Holder", [](const Row& row) { return Value(row.at("spec", "holderIdentity").as_string()); }), age_column()}},
       {"rbac/v1.Role", {name_column(), created_column()}},
       {"rbac/v1.ClusterRole", {name_column(), created_column()}},
       {"rbac/v1.RoleBinding", binding_table()},
@@ -453,8 +489,9 @@ const std::map<std::string, Table, std::less<>>& tables() {
       {"storage/v1.StorageClass", storage_class_table()},
       {"scheduling/v1.PriorityClass",
        {name_column(), number("Value", [](const Row& row) { return row.object["value"]; }),
-        column("Global-Default", [](const Row& row) { return Value(row.object["globalDefault"].as_bool()); }, 0, "boolean"), age_column(),
-        column("PreemptionPolicy", [](const Row& row) { return row.object["preemptionPolicy"]; })}},
+        column(
+            "Global-Default", [](const Row& row) { return Value(row.object["globalDefault"].as_bool()); }, 0, "boolean"),
+        age_column(), column("PreemptionPolicy", [](const Row& row) { return row.object["preemptionPolicy"]; })}},
   };
   return all;
 }
@@ -488,8 +525,11 @@ std::vector<Value> cells(const Kind& kind, const Value& object, Instant now) {
 Value row_conditions(const Kind& kind, const Value& object) {
   if (kind.message != "core/v1.Pod") return {};
   const std::string_view phase = object.at("status", "phase").as_string();
-  if (phase == "Succeeded") return Value::array({Value::object({{"type", "Completed"}, {"status", "True"}, {"reason", "Succeeded"}, {"message", "The pod has completed successfully."}})});
-  if (phase == "Failed") return Value::array({Value::object({{"type", "Completed"}, {"status", "True"}, {"reason", "Failed"}, {"message", "The pod failed."}})});
+  if (phase == "Succeeded")
+    return Value::array({Value::object(
+        {{"type", "Completed"}, {"status", "True"}, {"reason", "Succeeded"}, {"message", "The pod has completed successfully."}})});
+  if (phase == "Failed")
+    return Value::array({Value::object({{"type", "Completed"}, {"status", "True"}, {"reason", "Failed"}, {"message", "The pod failed."}})});
   return {};
 }
 

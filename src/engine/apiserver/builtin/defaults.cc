@@ -88,7 +88,8 @@ void default_volume(Value& volume) {
       if (has(source, "downwardAPI")) default_downward_items(source["downwardAPI"]);
     });
   }
-  if (has(volume, "ephemeral") && has(volume["ephemeral"], "volumeClaimTemplate")) default_claim_spec(volume["ephemeral"]["volumeClaimTemplate"]["spec"]);
+  if (has(volume, "ephemeral") && has(volume["ephemeral"], "volumeClaimTemplate"))
+    default_claim_spec(volume["ephemeral"]["volumeClaimTemplate"]["spec"]);
 }
 
 void default_pod_spec(Value& spec) {
@@ -172,11 +173,13 @@ void default_job(Value& object) {
   if (!has(spec, "completions") && !has(spec, "parallelism")) spec["completions"] = 1;
   put(spec, "parallelism", 1);
   put(spec, "backoffLimit", has(spec, "backoffLimitPerIndex") ? 2147483647 : 6);
+  spec.erase("successPolicy");  // nobody acts upon it: dropped, as upstream drops what is switched off
   put_nonzero(spec, "completionMode", "NonIndexed");
   put(spec, "suspend", false);
   put_nonzero(spec, "podReplacementPolicy", has(spec, "podFailurePolicy") ? "Failed" : "TerminatingOrFailed");
   if (has(spec, "podFailurePolicy"))
-    each(spec["podFailurePolicy"], "rules", [](Value& rule) { each(rule, "onPodConditions", [](Value& condition) { put_nonzero(condition, "status", "True"); }); });
+    each(spec["podFailurePolicy"], "rules",
+         [](Value& rule) { each(rule, "onPodConditions", [](Value& condition) { put_nonzero(condition, "status", "True"); }); });
   default_template(spec);
   const Value labels = std::as_const(spec).at("template", "metadata", "labels");
   if (std::as_const(object).at("metadata", "labels").as_object().empty() && !labels.as_object().empty()) object["metadata"]["labels"] = labels;
@@ -191,7 +194,8 @@ void default_service(Value& object) {
     put_nonzero(spec, "internalTrafficPolicy", "Cluster");
     put_nonzero(spec, "ipFamilyPolicy", "SingleStack");
     if (std::as_const(spec)["ipFamilies"].as_array().empty()) spec["ipFamilies"] = Value::strings({"IPv4"});
-    if (std::as_const(spec)["clusterIPs"].as_array().empty() && !std::as_const(spec)["clusterIP"].as_string().empty()) spec["clusterIPs"] = Value::array({std::as_const(spec)["clusterIP"]});
+    if (std::as_const(spec)["clusterIPs"].as_array().empty() && !std::as_const(spec)["clusterIP"].as_string().empty())
+      spec["clusterIPs"] = Value::array({std::as_const(spec)["clusterIP"]});
   }
   each(spec, "ports", [](Value& port) {
     put_nonzero(port, "protocol", "TCP");

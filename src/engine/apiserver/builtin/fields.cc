@@ -14,14 +14,16 @@ using Paths = std::set<std::string, std::less<>>;
 
 const Paths& paths_of(const Kind& kind) {
   static const std::map<std::string, Paths, std::less<>> table = {
-      {"core/v1.Pod", {"spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName", "spec.hostNetwork", "status.phase", "status.podIP", "status.podIPs", "status.nominatedNodeName"}},
+      {"core/v1.Pod",
+       {"spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName", "spec.hostNetwork", "status.phase",
+        "status.podIP", "status.podIPs", "status.nominatedNodeName"}},
       {"core/v1.Node", {"spec.unschedulable"}},
       {"core/v1.Namespace", {"status.phase"}},
       {"core/v1.Secret", {"type"}},
       {"core/v1.Service", {"spec.clusterIP", "spec.type"}},
       {"core/v1.Event",
-       {"involvedObject.kind", "involvedObject.namespace", "involvedObject.name", "involvedObject.uid", "involvedObject.apiVersion", "involvedObject.resourceVersion", "involvedObject.fieldPath", "reason",
-        "reportingComponent", "source", "type"}},
+       {"involvedObject.kind", "involvedObject.namespace", "involvedObject.name", "involvedObject.uid", "involvedObject.apiVersion",
+        "involvedObject.resourceVersion", "involvedObject.fieldPath", "reason", "reportingComponent", "source", "type"}},
       {"batch/v1.Job", {"status.successful"}},
       {"apps/v1.ReplicaSet", {"status.replicas"}},
   };
@@ -75,14 +77,17 @@ Value scale_of(const Kind&, const Value& object) {
   Value spec = Object{}, status = Object{};
   if (const std::int64_t wanted = object.at("spec", "replicas").as_integer(); wanted != 0) spec["replicas"] = wanted;
   status["replicas"] = object.at("status", "replicas").as_integer();
-  if (auto selector = kube::LabelSelector::from(object.at("spec", "selector")); selector.ok() && !selector->empty()) status["selector"] = selector->text();
+  if (auto selector = kube::LabelSelector::from(object.at("spec", "selector")); selector.ok() && !selector->empty())
+    status["selector"] = selector->text();
   return Value::object({{"apiVersion", "autoscaling/v1"}, {"kind", "Scale"}, {"metadata", metadata}, {"spec", spec}, {"status", status}});
 }
 
 Status set_scale(const Kind&, Value& object, const Value& scale) {
   const std::int64_t wanted = scale.at("spec", "replicas").as_integer();
   if (wanted < 0)
-    return Error{Code::invalid, cat("Scale.autoscaling ", quote(std::as_const(object).at("metadata", "name").as_string()), " is invalid: spec.replicas: Invalid value: ", wanted, ": must be greater than or equal to 0"),
+    return Error{Code::invalid,
+                 cat("Scale.autoscaling ", quote(std::as_const(object).at("metadata", "name").as_string()),
+                     " is invalid: spec.replicas: Invalid value: ", wanted, ": must be greater than or equal to 0"),
                  {{"spec.replicas", "FieldValueInvalid", cat("Invalid value: ", wanted, ": must be greater than or equal to 0")}}};
   object["spec"]["replicas"] = wanted;
   return {};

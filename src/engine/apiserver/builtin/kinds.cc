@@ -54,14 +54,24 @@ Kind answers_object(Kind row) { row.delete_answers_object = true; return row; }
 Kind versioned(Kind row) { row.update_needs_version = true; return row; }
 
 std::vector<Kind> core() {
-  Kind pod = in_all(answers_object(with_generation(with_status(stored("Pod", "pods", "A group of containers that share volumes and run on one node.", {"po"})))));
+  Kind pod = in_all(answers_object(
+      with_generation(with_status(stored("Pod", "pods", "A group of containers that share volumes and run on one node.", {"po"})))));
   pod = with_sub(pod, "log", {}, {"get"});
-  for (const char* name : {"exec", "attach", "portforward"}) pod = with_sub(pod, name, {"", "v1", cat("Pod", std::string_view(name) == "exec" ? "Exec" : std::string_view(name) == "attach" ? "Attach" : "PortForward", "Options")}, {"create", "get"});
+  for (const char* name : {"exec", "attach", "portforward"})
+    pod = with_sub(pod, name,
+                   {"", "v1",
+                    cat("Pod",
+                        std::string_view(name) == "exec"     ? "Exec"
+                        : std::string_view(name) == "attach" ? "Attach"
+                                                             : "PortForward",
+                        "Options")},
+                   {"create", "get"});
   pod = with_sub(pod, "binding", {"", "v1", "Binding"}, {"create"});
   pod = with_sub(pod, "eviction", {"policy", "v1", "Eviction"}, {"create"});
-  pod = with_sub(pod, "ephemeralcontainers", {}, kStatusVerbs);
 
-  Kind space = named(answers_object(with_status(cluster(stored("Namespace", "namespaces", "A place for the objects of one project.", {"ns"})))), NameForm::label);
+  Kind space =
+      named(answers_object(with_status(cluster(stored("Namespace", "namespaces", "A place for the objects of one project.", {"ns"})))),
+            NameForm::label);
   space = with_sub(space, "finalize", {}, {"update"});
   std::erase(space.verbs, "deletecollection");
 
@@ -79,12 +89,16 @@ std::vector<Kind> core() {
       makes_on_update(stored("Event", "events", "A report of something that happened to an object.", {"ev"})),
       space,
       versioned(with_status(cluster(stored("Node", "nodes", "A machine that runs pods.", {"no"})))),
-      answers_object(with_status(stored("PersistentVolumeClaim", "persistentvolumeclaims", "A request for a volume that outlives pods.", {"pvc"}))),
-      answers_object(with_status(cluster(stored("PersistentVolume", "persistentvolumes", "A piece of storage that a claim can be bound to.", {"pv"})))),
+      answers_object(
+          with_status(stored("PersistentVolumeClaim", "persistentvolumeclaims", "A request for a volume that outlives pods.", {"pvc"}))),
+      answers_object(with_status(
+          cluster(stored("PersistentVolume", "persistentvolumes", "A piece of storage that a claim can be bound to.", {"pv"})))),
       pod,
       stored("Secret", "secrets", "Data that must not be seen by everybody."),
       account,
-      named(in_all(makes_on_update(answers_object(with_status(stored("Service", "services", "A name under which the pods of a selector are reached.", {"svc"}))))), NameForm::service),
+      named(in_all(makes_on_update(answers_object(
+                with_status(stored("Service", "services", "A name under which the pods of a selector are reached.", {"svc"}))))),
+            NameForm::service),
   };
 }
 
@@ -97,31 +111,43 @@ std::vector<Group> groups() {
   const auto rbac = [](Kind row) { return makes_on_update(named(std::move(row), NameForm::path_segment)); };
   Kind job = in_all(with_generation(with_status(stored("Job", "jobs", "Runs pods until enough of them have succeeded."))));
   job.delete_orphans = true;
-  Kind crd = answers_object(with_generation(with_status(cluster(stored("CustomResourceDefinition", "customresourcedefinitions", "Adds a kind to the API.", {"crd", "crds"})))));
+  Kind crd = answers_object(with_generation(
+      with_status(cluster(stored("CustomResourceDefinition", "customresourcedefinitions", "Adds a kind to the API.", {"crd", "crds"})))));
   crd.categories = {"api-extensions"};
   Kind local_review = review("LocalSubjectAccessReview", "localsubjectaccessreviews", "Asks whether somebody may do something in a namespace.");
   local_review.namespaced = true;
   return {
       {"", "v1", core()},
       {"apiextensions.k8s.io", "v1", {crd}},
-      {"apps", "v1",
-       {in_all(with_scale(with_generation(with_status(stored("Deployment", "deployments", "Keeps a number of equal pods running and replaces them step by step when their template changes.", {"deploy"}))))),
-        in_all(with_scale(with_generation(with_status(stored("ReplicaSet", "replicasets", "Keeps a number of equal pods running.", {"rs"}))))),
-        in_all(with_scale(with_generation(with_status(stored("StatefulSet", "statefulsets", "Keeps pods with fixed names and volumes of their own.", {"sts"})))))}},
-      {"authentication.k8s.io", "v1",
-       {review("SelfSubjectReview", "selfsubjectreviews", "Asks who the caller is."), review("TokenReview", "tokenreviews", "Asks whose a token is.")}},
-      {"authorization.k8s.io", "v1",
+      {"apps",
+       "v1",
+       {in_all(with_scale(with_generation(with_status(
+            stored("Deployment", "deployments",
+                   "Keeps a number of equal pods running and replaces them step by step when their template changes.", {"deploy"}))))),
+        in_all(
+            with_scale(with_generation(with_status(stored("ReplicaSet", "replicasets", "Keeps a number of equal pods running.", {"rs"}))))),
+        in_all(with_scale(with_generation(
+            with_status(stored("StatefulSet", "statefulsets", "Keeps pods with fixed names and volumes of their own.", {"sts"})))))}},
+      {"authentication.k8s.io",
+       "v1",
+       {review("SelfSubjectReview", "selfsubjectreviews", "Asks who the caller is."),
+        review("TokenReview", "tokenreviews", "Asks whose a token is.")}},
+      {"authorization.k8s.io",
+       "v1",
        {local_review, review("SelfSubjectAccessReview", "selfsubjectaccessreviews", "Asks whether the caller may do something."),
         review("SelfSubjectRulesReview", "selfsubjectrulesreviews", "Asks what the caller may do in a namespace."),
         review("SubjectAccessReview", "subjectaccessreviews", "Asks whether somebody may do something.")}},
       {"batch", "v1", {job}},
       {"coordination.k8s.io", "v1", {versioned(makes_on_update(stored("Lease", "leases", "Says who holds something, and until when.")))}},
-      {"rbac.authorization.k8s.io", "v1",
+      {"rbac.authorization.k8s.io",
+       "v1",
        {rbac(cluster(stored("ClusterRoleBinding", "clusterrolebindings", "Gives a cluster role to somebody everywhere."))),
         rbac(cluster(stored("ClusterRole", "clusterroles", "A set of rights for all namespaces."))),
         rbac(stored("RoleBinding", "rolebindings", "Gives a role to somebody in a namespace.")),
         rbac(stored("Role", "roles", "A set of rights in a namespace."))}},
-      {"scheduling.k8s.io", "v1", {with_generation(cluster(stored("PriorityClass", "priorityclasses", "Gives a priority a name.", {"pc"})))}},
+      {"scheduling.k8s.io",
+       "v1",
+       {with_generation(cluster(stored("PriorityClass", "priorityclasses", "Gives a priority a name.", {"pc"})))}},
       {"storage.k8s.io", "v1", {cluster(stored("StorageClass", "storageclasses", "A way to make volumes.", {"sc"}))}},
   };
 }

@@ -96,7 +96,8 @@ std::string object_path(const Kind& kind) {
 Value query(std::string_view name) { return Value::object({{"name", name}, {"in", "query"}, {"schema", Value::object({{"type", "string"}})}}); }
 
 Value operation(const Kind& kind, bool writes) {
-  Value out = Value::object({{"responses", Value::object({{"200", Value::object({{"description", "OK"}})}})}, {"x-kubernetes-group-version-kind", gvk_value(kind.gvk())}});
+  Value out = Value::object({{"responses", Value::object({{"200", Value::object({{"description", "OK"}})}})},
+                             {"x-kubernetes-group-version-kind", gvk_value(kind.gvk())}});
   if (writes) out["parameters"] = Value::array({query("dryRun"), query("fieldManager"), query("fieldValidation")});
   return out;
 }
@@ -117,7 +118,8 @@ std::string put(int number, std::string_view bytes) { return cat(varint(static_c
 
 std::string patch_item(const OpenApiV2Kind& kind) {
   const std::string parameter = put(2, put(3, put(2, "query") + put(4, "fieldValidation") + put(6, "string")));  // NonBodyParameter.query
-  const std::string yaml = cat("group: ", kind.gvk.group.empty() ? "\"\"" : kind.gvk.group, "\nkind: ", kind.gvk.kind, "\nversion: ", kind.gvk.version, "\n");
+  const std::string yaml =
+      cat("group: ", kind.gvk.group.empty() ? "\"\"" : kind.gvk.group, "\nkind: ", kind.gvk.kind, "\nversion: ", kind.gvk.version, "\n");
   const std::string extension = put(1, "x-kubernetes-group-version-kind") + put(2, put(2, yaml));
   return put(8, put(8, put(1, parameter)) + put(9, "") + put(13, extension));  // PathItem.patch
 }
@@ -136,8 +138,11 @@ Value openapi_v3(std::string_view group, std::string_view version) {
     schema["x-kubernetes-group-version-kind"] = Value::array({gvk_value(kind.gvk())});
     for (std::string_view name : {"apiVersion", "kind"}) schema["properties"][name] = Value::object({{"type", "string"}});
     const std::string path = object_path(kind);
-    paths[path] = kind.is_virtual ? Value::object({{"post", operation(kind, true)}}) : Value::object({{"get", operation(kind, false)}, {"post", operation(kind, true)}});
-    if (!kind.is_virtual) paths[path + "/{name}"] = Value::object({{"get", operation(kind, false)}, {"put", operation(kind, true)}, {"patch", operation(kind, true)}});
+    paths[path] = kind.is_virtual ? Value::object({{"post", operation(kind, true)}})
+                                  : Value::object({{"get", operation(kind, false)}, {"post", operation(kind, true)}});
+    if (!kind.is_virtual)
+      paths[path + "/{name}"] =
+          Value::object({{"get", operation(kind, false)}, {"put", operation(kind, true)}, {"patch", operation(kind, true)}});
   }
   if (paths.as_object().empty()) return {};
   return Value::object({{"openapi", "3.0.0"},
@@ -163,9 +168,14 @@ Value openapi_v2_json(const std::vector<OpenApiV2Kind>& kinds) {
   Value paths = Object{};
   for (const OpenApiV2Kind& kind : kinds) {
     const Value parameter = Value::object({{"name", "fieldValidation"}, {"in", "query"}, {"type", "string"}});
-    paths[kind.path] = Value::object({{"patch", Value::object({{"parameters", Value::array({parameter})}, {"responses", Object{}}, {"x-kubernetes-group-version-kind", gvk_value(kind.gvk)}})}});
+    paths[kind.path] = Value::object({{"patch", Value::object({{"parameters", Value::array({parameter})},
+                                                               {"responses", Object{}},
+                                                               {"x-kubernetes-group-version-kind", gvk_value(kind.gvk)}})}});
   }
-  return Value::object({{"swagger", "2.0"}, {"info", Value::object({{"title", "Kubernetes"}, {"version", "v1.30.4"}})}, {"paths", paths}, {"definitions", Object{}}});
+  return Value::object({{"swagger", "2.0"},
+                        {"info", Value::object({{"title", "Kubernetes"}, {"version", "v1.30.4"}})},
+                        {"paths", paths},
+                        {"definitions", Object{}}});
 }
 
 }  // namespace masu::apiserver::builtin

@@ -77,8 +77,10 @@ void join_data_sources(Value& claim) {
 bool keeps_own_status(const Kind& kind) { return kind.has_status && !kind.is_virtual; }
 
 Value token_volume(const std::string& name) {
-  const Value namespace_item = Value::object({{"path", "namespace"}, {"fieldRef", Value::object({{"apiVersion", "v1"}, {"fieldPath", "metadata.namespace"}})}});
-  const Value authority = Value::object({{"name", "kube-root-ca.crt"}, {"items", Value::array({Value::object({{"key", "ca.crt"}, {"path", "ca.crt"}})})}});
+  const Value namespace_item =
+      Value::object({{"path", "namespace"}, {"fieldRef", Value::object({{"apiVersion", "v1"}, {"fieldPath", "metadata.namespace"}})}});
+  const Value authority =
+      Value::object({{"name", "kube-root-ca.crt"}, {"items", Value::array({Value::object({{"key", "ca.crt"}, {"path", "ca.crt"}})})}});
   const Value sources = Value::array({Value::object({{"serviceAccountToken", Value::object({{"expirationSeconds", 3607}, {"path", "token"}})}}),
                                       Value::object({{"configMap", authority}}),
                                       Value::object({{"downwardAPI", Value::object({{"items", Value::array({namespace_item})}})}})});
@@ -109,7 +111,9 @@ void tolerate_lost_nodes(Value& spec) {
       const std::string_view effect = toleration["effect"].as_string(), name = toleration["key"].as_string();
       return (effect.empty() || effect == "NoExecute") && (name == key || name.empty());
     });
-    if (!covered) spec["tolerations"].push_back(Value::object({{"key", key}, {"operator", "Exists"}, {"effect", "NoExecute"}, {"tolerationSeconds", 300}}));
+    if (!covered)
+      spec["tolerations"].push_back(
+          Value::object({{"key", key}, {"operator", "Exists"}, {"effect", "NoExecute"}, {"tolerationSeconds", 300}}));
   }
 }
 
@@ -143,9 +147,12 @@ Status admit_pod(Value& pod, const Value* account, const Value* priority_class) 
   if (!wanted.empty() && !priority_class) return refused(pod, cat("no PriorityClass with name ", wanted, " was found"));
   const std::int64_t priority = priority_class ? (*priority_class)["value"].as_integer() : 0;
   if (!member(spec, "priority").is_null() && member(spec, "priority").as_integer() != priority)
-    return refused(pod, cat("the integer value of priority (", member(spec, "priority").as_integer(), ") must not be provided in pod spec; priority admission controller computed ", priority, " from the given PriorityClass name"));
+    return refused(pod, cat("the integer value of priority (", member(spec, "priority").as_integer(),
+                            ") must not be provided in pod spec; priority admission controller computed ", priority,
+                            " from the given PriorityClass name"));
   spec["priority"] = priority;
-  spec["preemptionPolicy"] = priority_class && !(*priority_class)["preemptionPolicy"].is_null() ? (*priority_class)["preemptionPolicy"] : Value("PreemptLowerPriority");
+  spec["preemptionPolicy"] = priority_class && !(*priority_class)["preemptionPolicy"].is_null() ? (*priority_class)["preemptionPolicy"]
+                                                                                                : Value("PreemptLowerPriority");
   if (priority_class && wanted.empty()) spec["priorityClassName"] = (*priority_class).at("metadata", "name");
   return {};
 }
@@ -155,7 +162,8 @@ bool is_default_class(const Value& storage_class) {
 }
 
 void admit_claim(Value& claim, const Value* default_class) {
-  if (default_class && std::as_const(claim).at("spec", "storageClassName").is_null()) claim["spec"]["storageClassName"] = default_class->at("metadata", "name");
+  if (default_class && std::as_const(claim).at("spec", "storageClassName").is_null())
+    claim["spec"]["storageClassName"] = default_class->at("metadata", "name");
 }
 
 void prepare_create(const Kind& kind, Value& object) {
@@ -166,7 +174,8 @@ void prepare_create(const Kind& kind, Value& object) {
     join_data_sources(object);
     Value& finalizers = object["metadata"]["finalizers"];
     const Array& present = finalizers.as_array();
-    if (std::find(present.begin(), present.end(), Value("kubernetes.io/pvc-protection")) == present.end()) finalizers.push_back("kubernetes.io/pvc-protection");
+    if (std::find(present.begin(), present.end(), Value("kubernetes.io/pvc-protection")) == present.end())
+      finalizers.push_back("kubernetes.io/pvc-protection");
   }
   if (kind.message == "core/v1.Namespace") {
     Value& finalizers = object["spec"]["finalizers"];

@@ -266,7 +266,8 @@ Result<Value> read_message(const Message& message, std::string_view bytes, const
 
 Result<Value> decode_protobuf(std::string_view bytes) {
   using namespace std::string_view_literals;
-  if (!bytes.starts_with("k8s\0"sv)) return Error{Code::malformed, "the body is no Kubernetes protobuf: it does not begin with the bytes 6b 38 73 00"};
+  if (!bytes.starts_with("k8s\0"sv))
+    return Error{Code::malformed, "the body is no Kubernetes protobuf: it does not begin with the bytes 6b 38 73 00"};
   TRY(const auto envelope, scalars(bytes.substr(4)));
   TRY(const auto type, scalars(text(envelope, 1)));
   const std::string api_version(text(type, 1)), kind(text(type, 2));
@@ -275,7 +276,9 @@ Result<Value> decode_protobuf(std::string_view bytes) {
   const std::string version = slash == std::string::npos ? api_version : api_version.substr(slash + 1);
   const Message* message = find_message(cat(group.substr(0, group.find('.')), "/", version, ".", kind));
   if (!message) message = find_message(cat("meta/v1.", kind));
-  if (!message) return Error{Code::unsupported, cat("no kind ", quote(kind), " in version ", quote(api_version), " can be read from protobuf; send it as JSON")};
+  if (!message)
+    return Error{Code::unsupported,
+                 cat("no kind ", quote(kind), " in version ", quote(api_version), " can be read from protobuf; send it as JSON")};
   TRY(Value object, read_message(*message, text(envelope, 2), "", 0));
   if (!api_version.empty()) object["apiVersion"] = api_version;
   if (!kind.empty()) object["kind"] = kind;

@@ -11,7 +11,8 @@
 namespace masu::apiserver::builtin {
 namespace {
 
-const std::set<std::string, std::less<>> kStandardFinalizers = {"customresourcecleanup.apiextensions.k8s.io", "foregroundDeletion", "orphan", "kubernetes"};
+const std::set<std::string, std::less<>> kStandardFinalizers = {"customresourcecleanup.apiextensions.k8s.io", "foregroundDeletion",
+                                                                "orphan", "kubernetes"};
 
 std::string wrong_name(std::string_view name, NameForm form) {
   switch (form) {
@@ -40,13 +41,16 @@ void check_finalizers(const Value& metadata, const Value* old, Causes& causes) {
     const std::string path = cat("metadata.finalizers[", index++, "]");
     const std::string_view name = finalizer.as_string();
     if (std::string why = not_a_qualified_name(name); !why.empty()) causes.invalid(path, finalizer, why);
-    else if (name.find('/') == std::string_view::npos && !kStandardFinalizers.contains(name)) causes.invalid(path, finalizer, "name is neither a standard finalizer name nor is it fully qualified");
+    else if (name.find('/') == std::string_view::npos && !kStandardFinalizers.contains(name))
+      causes.invalid(path, finalizer, "name is neither a standard finalizer name nor is it fully qualified");
   }
   if (!old || old->at("metadata", "deletionTimestamp").is_null()) return;
   const Array& before = old->at("metadata", "finalizers").as_array();
   for (const Value& finalizer : metadata["finalizers"].as_array())
     if (std::find(before.begin(), before.end(), finalizer) == before.end())
-      causes.forbidden("metadata.finalizers", "no new finalizers can be added if the object is being deleted, found new finalizers []string{" + quote(finalizer.as_string()) + "}");
+      causes.forbidden("metadata.finalizers",
+                       "no new finalizers can be added if the object is being deleted, found new finalizers []string{" +
+                           quote(finalizer.as_string()) + "}");
 }
 
 void check_annotations(const Value& annotations, Causes& causes) {
@@ -61,8 +65,12 @@ void check_annotations(const Value& annotations, Causes& causes) {
 void check_keys(const Value& object, std::string_view field, Causes& causes) {
   for (const auto& [key, value] : object[field].as_object()) {
     const bool good = !key.empty() && key.size() <= 253 && key != "." && !key.starts_with("..") &&
-                      std::all_of(key.begin(), key.end(), [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_' || c == '.'; });
-    if (!good) causes.invalid(cat(field, "[", key, "]"), key, "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')");
+                      std::all_of(key.begin(), key.end(),
+                                  [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_' || c == '.'; });
+    if (!good)
+      causes.invalid(
+          cat(field, "[", key, "]"), key,
+          "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')");
   }
 }
 
@@ -73,7 +81,8 @@ std::size_t data_size(const Value& object) {
   return size;
 }
 
-void same(const Value& object, const Value& old, std::initializer_list<std::string_view> path, Causes& causes, std::string_view text = "field is immutable") {
+void same(const Value& object, const Value& old, std::initializer_list<std::string_view> path, Causes& causes,
+          std::string_view text = "field is immutable") {
   const Value *now = &object, *before = &old;
   std::string name;
   for (std::string_view key : path) {
@@ -105,7 +114,8 @@ Value spec_with_claims(const Value& spec) {
   const Array present = std::as_const(pod)["volumes"].as_array();
   for (const Value& claim : spec["volumeClaimTemplates"].as_array()) {
     const Value& name = claim.at("metadata", "name");
-    if (std::none_of(present.begin(), present.end(), [&](const Value& volume) { return volume["name"] == name; })) pod["volumes"].push_back(Value::object({{"name", name}, {"emptyDir", Object{}}}));
+    if (std::none_of(present.begin(), present.end(), [&](const Value& volume) { return volume["name"] == name; }))
+      pod["volumes"].push_back(Value::object({{"name", name}, {"emptyDir", Object{}}}));
   }
   return pod;
 }
@@ -133,7 +143,8 @@ void check_workload(const Kind& kind, const Value& object, const Value* old, Cau
   const Value& spec = object["spec"];
   check_selector_and_template(object, causes);
   not_negative(spec, {"replicas", "minReadySeconds", "revisionHistoryLimit", "progressDeadlineSeconds"}, causes);
-  if (spec.at("template", "spec", "restartPolicy").as_string() != "Always") causes.unsupported("spec.template.spec.restartPolicy", spec.at("template", "spec", "restartPolicy"), {"Always"});
+  if (spec.at("template", "spec", "restartPolicy").as_string() != "Always")
+    causes.unsupported("spec.template.spec.restartPolicy", spec.at("template", "spec", "restartPolicy"), {"Always"});
   if (kind.kind == "Deployment" && spec.at("strategy", "type") != Value("RollingUpdate") && spec.at("strategy", "type") != Value("Recreate"))
     causes.unsupported("spec.strategy.type", spec.at("strategy", "type"), {"Recreate", "RollingUpdate"});
   if (kind.kind == "StatefulSet" && spec["podManagementPolicy"] != Value("OrderedReady") && spec["podManagementPolicy"] != Value("Parallel"))
@@ -142,17 +153,29 @@ void check_workload(const Kind& kind, const Value& object, const Value* old, Cau
   same(object, *old, {"spec", "selector"}, causes);
   if (kind.kind != "StatefulSet") return;
   for (const auto& [name, value] : spec.as_object()) {
-    static const std::set<std::string, std::less<>> open = {"replicas", "ordinals", "template", "updateStrategy", "persistentVolumeClaimRetentionPolicy", "minReadySeconds", "revisionHistoryLimit"};
+    static const std::set<std::string, std::less<>> open = {"replicas",
+                                                            "ordinals",
+                                                            "template",
+                                                            "updateStrategy",
+                                                            "persistentVolumeClaimRetentionPolicy",
+                                                            "minReadySeconds",
+                                                            "revisionHistoryLimit"};
     if (!open.contains(name) && value != (*old)["spec"][name])
-      causes.forbidden("spec", "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden");
+      causes.forbidden(
+          "spec",
+          "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden");
   }
 }
 
 void check_job(const Value& job, const Value* old, Causes& causes) {
   const Value& spec = job["spec"];
-  not_negative(spec, {"parallelism", "completions", "activeDeadlineSeconds", "backoffLimit", "backoffLimitPerIndex", "maxFailedIndexes", "ttlSecondsAfterFinished"}, causes);
+  not_negative(spec,
+               {"parallelism", "completions", "activeDeadlineSeconds", "backoffLimit", "backoffLimitPerIndex", "maxFailedIndexes",
+                "ttlSecondsAfterFinished"},
+               causes);
   const bool indexed = spec["completionMode"].as_string() == "Indexed";
-  if (!indexed && spec["completionMode"].as_string() != "NonIndexed") causes.unsupported("spec.completionMode", spec["completionMode"], {"Indexed", "NonIndexed"});
+  if (!indexed && spec["completionMode"].as_string() != "NonIndexed")
+    causes.unsupported("spec.completionMode", spec["completionMode"], {"Indexed", "NonIndexed"});
   if (indexed && spec["completions"].is_null()) causes.required("spec.completions", "when completion mode is Indexed");
   if (!indexed)
     for (std::string_view field : {"backoffLimitPerIndex", "maxFailedIndexes"})
@@ -162,13 +185,16 @@ void check_job(const Value& job, const Value* old, Causes& causes) {
     if (restart == Value("Always")) causes.required("spec.template.spec.restartPolicy", "valid values: \"OnFailure\", \"Never\"");
     else causes.unsupported("spec.template.spec.restartPolicy", restart, {"OnFailure", "Never"});
   }
-  if (!spec["podFailurePolicy"].is_null() && restart == Value("OnFailure")) causes.invalid("spec.template.spec.restartPolicy", restart, "only \"Never\" is supported when podFailurePolicy is specified");
+  if (!spec["podFailurePolicy"].is_null() && restart == Value("OnFailure"))
+    causes.invalid("spec.template.spec.restartPolicy", restart, "only \"Never\" is supported when podFailurePolicy is specified");
   int index = 0;
   for (const Value& rule : spec.at("podFailurePolicy", "rules").as_array()) {
     const std::string path = cat("spec.podFailurePolicy.rules[", index++, "]");
     static const std::vector<std::string> actions = {"Count", "FailIndex", "FailJob", "Ignore"};
-    if (std::find(actions.begin(), actions.end(), rule["action"].as_string()) == actions.end()) causes.unsupported(cat(path, ".action"), rule["action"], actions);
-    if (rule["onExitCodes"].is_null() == rule["onPodConditions"].as_array().empty()) causes.invalid(path, rule, "exactly one of onExitCodes and onPodConditions is required");
+    if (std::find(actions.begin(), actions.end(), rule["action"].as_string()) == actions.end())
+      causes.unsupported(cat(path, ".action"), rule["action"], actions);
+    if (rule["onExitCodes"].is_null() == rule["onPodConditions"].as_array().empty())
+      causes.invalid(path, rule, "exactly one of onExitCodes and onPodConditions is required");
   }
   validate_pod_spec(spec.at("template", "spec"), "spec.template.spec", true, causes);
   validate_labels(spec.at("template", "metadata", "labels"), "spec.template.metadata.labels", causes);
@@ -207,7 +233,8 @@ void check_service(const Value& service, const Value* old, Causes& causes) {
     if (port < 1 || port > 65535) causes.invalid(path + ".port", port, "must be between 1 and 65535, inclusive");
   }
   validate_labels(spec["selector"], "spec.selector", causes);
-  if (old && !(*old).at("spec", "clusterIP").as_string().empty() && (*old).at("spec", "type").as_string() != "ExternalName" && spec["type"].as_string() != "ExternalName")
+  if (old && !(*old).at("spec", "clusterIP").as_string().empty() && (*old).at("spec", "type").as_string() != "ExternalName" &&
+      spec["type"].as_string() != "ExternalName")
     same(service, *old, {"spec", "clusterIP"}, causes);
 }
 
@@ -219,7 +246,8 @@ void check_claim(const Value& claim, const Value* old, Causes& causes) {
     if (std::find(modes.begin(), modes.end(), mode.as_string()) == modes.end()) causes.unsupported("spec.accessModes", mode, modes);
   const Value& size = spec.at("resources", "requests", "storage");
   if (size.is_null()) causes.required("spec.resources[storage]");
-  else if (auto amount = Quantity::from(size); !amount.ok() || amount->milli <= 0) causes.invalid("spec.resources[storage]", size, "must be greater than zero");
+  else if (auto amount = Quantity::from(size); !amount.ok() || amount->milli <= 0)
+    causes.invalid("spec.resources[storage]", size, "must be greater than zero");
   if (!old) return;
   Value now = spec, before = (*old)["spec"];
   for (Value* part : {&now, &before}) {
@@ -229,7 +257,8 @@ void check_claim(const Value& claim, const Value* old, Causes& causes) {
   // The binder fills in the volume; a class may still be given to a claim that has none.
   if (before["volumeName"].as_string().empty()) now.erase("volumeName"), before.erase("volumeName");
   if (before["storageClassName"].is_null()) now.erase("storageClassName"), before.erase("storageClassName");
-  if (now != before) causes.forbidden("spec", "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims");
+  if (now != before)
+    causes.forbidden("spec", "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims");
   auto wanted = Quantity::from(size), had = Quantity::from((*old).at("spec", "resources", "requests", "storage"));
   if (wanted.ok() && had.ok() && *wanted < *had) causes.forbidden("spec.resources.requests.storage", "field can not be less than status.capacity");
 }
@@ -238,8 +267,10 @@ void check_volume(const Value& volume, const Value* old, Causes& causes) {
   const Value& spec = volume["spec"];
   if (spec["accessModes"].as_array().empty()) causes.required("spec.accessModes");
   if (spec.at("capacity", "storage").is_null()) causes.required("spec.capacity", "supported values: storage");
-  if (spec["hostPath"].is_null() && spec["local"].is_null() && spec["csi"].is_null() && spec["nfs"].is_null()) causes.required("spec", "must specify a volume type");
-  if (spec.at("hostPath", "path").as_string().find("..") != std::string_view::npos) causes.invalid("spec.hostPath.path", spec.at("hostPath", "path"), "must not contain '..'");
+  if (spec["hostPath"].is_null() && spec["local"].is_null() && spec["csi"].is_null() && spec["nfs"].is_null())
+    causes.required("spec", "must specify a volume type");
+  if (spec.at("hostPath", "path").as_string().find("..") != std::string_view::npos)
+    causes.invalid("spec.hostPath.path", spec.at("hostPath", "path"), "must not contain '..'");
   if (old && (spec["hostPath"] != (*old).at("spec", "hostPath") || spec["local"] != (*old).at("spec", "local")))
     causes.forbidden("spec.persistentvolumesource", "spec.persistentvolumesource is immutable after creation");
 }
@@ -257,13 +288,15 @@ void check_rules(const Value& role, Causes& causes) {
 
 void check_binding(const Value& binding, const Value* old, Causes& causes) {
   const Value& role = binding["roleRef"];
-  if (role["kind"] != Value("Role") && role["kind"] != Value("ClusterRole")) causes.unsupported("roleRef.kind", role["kind"], {"Role", "ClusterRole"});
+  if (role["kind"] != Value("Role") && role["kind"] != Value("ClusterRole"))
+    causes.unsupported("roleRef.kind", role["kind"], {"Role", "ClusterRole"});
   if (role["name"].as_string().empty()) causes.required("roleRef.name");
   int index = 0;
   for (const Value& subject : binding["subjects"].as_array()) {
     const std::string path = cat("subjects[", index++, "]");
     const std::string_view kind = subject["kind"].as_string();
-    if (kind != "User" && kind != "Group" && kind != "ServiceAccount") causes.unsupported(path + ".kind", subject["kind"], {"ServiceAccount", "User", "Group"});
+    if (kind != "User" && kind != "Group" && kind != "ServiceAccount")
+      causes.unsupported(path + ".kind", subject["kind"], {"ServiceAccount", "User", "Group"});
     if (subject["name"].as_string().empty()) causes.required(path + ".name");
     // In a RoleBinding the binding's own namespace is meant.
     if (kind == "ServiceAccount" && subject["namespace"].as_string().empty() && binding.at("metadata", "namespace").as_string().empty())
@@ -274,7 +307,8 @@ void check_binding(const Value& binding, const Value* old, Causes& causes) {
 
 void check_storage_class(const Value& object, const Value* old, Causes& causes) {
   if (object["provisioner"].as_string().empty()) causes.required("provisioner");
-  if (object["reclaimPolicy"] != Value("Delete") && object["reclaimPolicy"] != Value("Retain")) causes.unsupported("reclaimPolicy", object["reclaimPolicy"], {"Delete", "Retain"});
+  if (object["reclaimPolicy"] != Value("Delete") && object["reclaimPolicy"] != Value("Retain"))
+    causes.unsupported("reclaimPolicy", object["reclaimPolicy"], {"Delete", "Retain"});
   if (object["volumeBindingMode"] != Value("Immediate") && object["volumeBindingMode"] != Value("WaitForFirstConsumer"))
     causes.unsupported("volumeBindingMode", object["volumeBindingMode"], {"Immediate", "WaitForFirstConsumer"});
   if (!old) return;
@@ -290,7 +324,8 @@ void check_priority(const Value& object, const Value* old, Causes& causes) {
 
 void check_lease(const Value& lease, Causes& causes) {
   const Value& spec = lease["spec"];
-  if (!spec["leaseDurationSeconds"].is_null() && spec["leaseDurationSeconds"].as_integer() <= 0) causes.invalid("spec.leaseDurationSeconds", spec["leaseDurationSeconds"], "must be greater than 0");
+  if (!spec["leaseDurationSeconds"].is_null() && spec["leaseDurationSeconds"].as_integer() <= 0)
+    causes.invalid("spec.leaseDurationSeconds", spec["leaseDurationSeconds"], "must be greater than 0");
 }
 
 void check_crd(const Value& crd, const Value* old, Causes& causes) {
@@ -300,8 +335,10 @@ void check_crd(const Value& crd, const Value* old, Causes& causes) {
   else if (group.find('.') == std::string::npos) causes.invalid("spec.group", group, "should be a domain with at least one dot");
   if (plural.empty()) causes.required("spec.names.plural");
   if (spec.at("names", "kind").as_string().empty()) causes.required("spec.names.kind");
-  if (const Value& name = crd.at("metadata", "name"); name.as_string() != cat(plural, ".", group)) causes.invalid("metadata.name", name, cat("must be spec.names.plural+\".\"+spec.group"));
-  if (spec["scope"] != Value("Namespaced") && spec["scope"] != Value("Cluster")) causes.unsupported("spec.scope", spec["scope"], {"Cluster", "Namespaced"});
+  if (const Value& name = crd.at("metadata", "name"); name.as_string() != cat(plural, ".", group))
+    causes.invalid("metadata.name", name, cat("must be spec.names.plural+\".\"+spec.group"));
+  if (spec["scope"] != Value("Namespaced") && spec["scope"] != Value("Cluster"))
+    causes.unsupported("spec.scope", spec["scope"], {"Cluster", "Namespaced"});
   int stored = 0, index = 0;
   std::set<std::string> seen;
   for (const Value& version : spec["versions"].as_array()) {
@@ -311,7 +348,8 @@ void check_crd(const Value& crd, const Value* old, Causes& causes) {
     stored += version["storage"].as_bool() ? 1 : 0;
     const Value& schema = version.at("schema", "openAPIV3Schema");
     if (schema.is_null()) causes.required(path + ".schema.openAPIV3Schema", "schemas are required");
-    else if (schema["type"] != Value("object")) causes.invalid(cat("spec.validation.openAPIV3Schema.type"), schema["type"], "must be object at the root");
+    else if (schema["type"] != Value("object"))
+      causes.invalid(cat("spec.validation.openAPIV3Schema.type"), schema["type"], "must be object at the root");
   }
   if (stored != 1) causes.invalid("spec.versions", spec["versions"], "must have exactly one version marked as storage version");
   if (!old) return;
@@ -374,7 +412,8 @@ void validate_label_selector(const Value& selector, const std::string& path, Cau
     const bool listed = op == "In" || op == "NotIn", bare = op == "Exists" || op == "DoesNotExist";
     if (!listed && !bare) causes.invalid(at + ".operator", op, "not a valid selector operator");
     if (listed && term["values"].as_array().empty()) causes.required(at + ".values", "must be specified when `operator` is 'In' or 'NotIn'");
-    if (bare && !term["values"].as_array().empty()) causes.forbidden(at + ".values", "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
+    if (bare && !term["values"].as_array().empty())
+      causes.forbidden(at + ".values", "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
     if (std::string why = not_a_qualified_name(term["key"].as_string()); !why.empty()) causes.invalid(at + ".key", term["key"], why);
   }
 }

@@ -9,7 +9,9 @@
 namespace masu::apiserver::builtin {
 namespace {
 
-bool one_of(const Value& value, const std::vector<std::string>& words) { return std::find(words.begin(), words.end(), value.as_string()) != words.end(); }
+bool one_of(const Value& value, const std::vector<std::string>& words) {
+  return std::find(words.begin(), words.end(), value.as_string()) != words.end();
+}
 
 struct PodCheck {
   Causes& causes;
@@ -35,13 +37,16 @@ struct PodCheck {
       const std::string at = cat(path, "[", index++, "]");
       const std::string_view name = variable["name"].as_string();
       if (name.empty()) causes.required(at + ".name");
-      else if (name.find('=') != std::string_view::npos) causes.invalid(at + ".name", name, "a valid environment variable name must consist only of printable ASCII characters other than '='");
+      else if (name.find('=') != std::string_view::npos)
+        causes.invalid(at + ".name", name,
+                       "a valid environment variable name must consist only of printable ASCII characters other than '='");
       const Value& from = variable["valueFrom"];
       if (from.is_null()) continue;
       if (!variable["value"].as_string().empty()) causes.invalid(at + ".valueFrom", "", "may not be specified when `value` is not empty");
       int sources = 0;
       for (std::string_view source : {"fieldRef", "resourceFieldRef", "configMapKeyRef", "secretKeyRef"}) sources += from[source].is_null() ? 0 : 1;
-      if (sources != 1) causes.invalid(at + ".valueFrom", "", "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`");
+      if (sources != 1)
+        causes.invalid(at + ".valueFrom", "", "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`");
     }
   }
 
@@ -62,8 +67,12 @@ struct PodCheck {
       if (limit.is_null()) {
         if (name.find('/') != std::string::npos) causes.required(cat(path, ".limits"), "Limit must be set for non overcommitable resources");
       } else if (wanted.ok() && most.ok()) {
-        if (*wanted > *most) causes.invalid(cat(path, ".requests"), amount, cat("must be less than or equal to ", name, " limit of ", limit.is_string() ? std::string(limit.as_string()) : cat(limit.as_integer())));
-        else if (name.find('/') != std::string::npos && *wanted != *most) causes.invalid(cat(path, ".requests"), amount, cat("must be equal to ", name, " limit of ", most->text()));
+        if (*wanted > *most)
+          causes.invalid(cat(path, ".requests"), amount,
+                         cat("must be less than or equal to ", name, " limit of ",
+                             limit.is_string() ? std::string(limit.as_string()) : cat(limit.as_integer())));
+        else if (name.find('/') != std::string::npos && *wanted != *most)
+          causes.invalid(cat(path, ".requests"), amount, cat("must be equal to ", name, " limit of ", most->text()));
       }
     }
   }
@@ -91,8 +100,10 @@ struct PodCheck {
     const std::string_view image = container["image"].as_string();
     if (image.empty()) causes.required(path + ".image");
     else if (trim(image) != image) causes.invalid(path + ".image", image, "must not have leading or trailing whitespace");
-    if (!one_of(container["imagePullPolicy"], {"Always", "IfNotPresent", "Never"})) causes.unsupported(path + ".imagePullPolicy", container["imagePullPolicy"], {"Always", "IfNotPresent", "Never"});
-    if (!one_of(container["terminationMessagePolicy"], {"File", "FallbackToLogsOnError"})) causes.unsupported(path + ".terminationMessagePolicy", container["terminationMessagePolicy"], {"FallbackToLogsOnError", "File"});
+    if (!one_of(container["imagePullPolicy"], {"Always", "IfNotPresent", "Never"}))
+      causes.unsupported(path + ".imagePullPolicy", container["imagePullPolicy"], {"Always", "IfNotPresent", "Never"});
+    if (!one_of(container["terminationMessagePolicy"], {"File", "FallbackToLogsOnError"}))
+      causes.unsupported(path + ".terminationMessagePolicy", container["terminationMessagePolicy"], {"FallbackToLogsOnError", "File"});
     std::set<std::string> port_names;
     int index = 0;
     for (const Value& port : container["ports"].as_array()) {
@@ -100,7 +111,8 @@ struct PodCheck {
       port_number(port["containerPort"], at + ".containerPort");
       if (!one_of(port["protocol"], {"TCP", "UDP", "SCTP"})) causes.unsupported(at + ".protocol", port["protocol"], {"SCTP", "TCP", "UDP"});
       const std::string port_name(port["name"].as_string());
-      if (!port_name.empty() && (port_name.size() > 15 || !not_a_label(port_name).empty())) causes.invalid(at + ".name", port_name, "must be no more than 15 characters, lower case letters, digits and '-'");
+      if (!port_name.empty() && (port_name.size() > 15 || !not_a_label(port_name).empty()))
+        causes.invalid(at + ".name", port_name, "must be no more than 15 characters, lower case letters, digits and '-'");
       if (!port_name.empty() && !port_names.insert(port_name).second) causes.duplicate(at + ".name", port_name);
     }
     environment(container["env"], path + ".env");
@@ -111,10 +123,12 @@ struct PodCheck {
     if (!restart.is_null() && !init) causes.forbidden(path + ".restartPolicy", "may not be set for non-init containers");
     if (!restart.is_null() && init && !sidecar) causes.unsupported(path + ".restartPolicy", restart, {"Always"});
     for (std::string_view field : {"livenessProbe", "readinessProbe", "startupProbe"}) {
-      if (init && !sidecar && !container[field].is_null()) causes.forbidden(cat(path, ".", field), "may not be set for init containers without restartPolicy=Always");
+      if (init && !sidecar && !container[field].is_null())
+        causes.forbidden(cat(path, ".", field), "may not be set for init containers without restartPolicy=Always");
       probe(container[field], cat(path, ".", field));
     }
-    if (init && !sidecar && !container["lifecycle"].is_null()) causes.forbidden(path + ".lifecycle", "may not be set for init containers without restartPolicy=Always");
+    if (init && !sidecar && !container["lifecycle"].is_null())
+      causes.forbidden(path + ".lifecycle", "may not be set for init containers without restartPolicy=Always");
   }
 
   void volume_list(const Value& list, const std::string& path) {
@@ -129,7 +143,8 @@ struct PodCheck {
       for (const auto& [key, value] : volume.as_object()) sources += key != "name" && !value.is_null() ? 1 : 0;
       if (sources == 0) causes.required(at, "must specify a volume type");
       if (sources > 1) causes.forbidden(at, "may not specify more than 1 volume type");
-      if (volume.contains("persistentVolumeClaim") && volume.at("persistentVolumeClaim", "claimName").as_string().empty()) causes.required(at + ".persistentVolumeClaim.claimName");
+      if (volume.contains("persistentVolumeClaim") && volume.at("persistentVolumeClaim", "claimName").as_string().empty())
+        causes.required(at + ".persistentVolumeClaim.claimName");
       if (volume.contains("hostPath") && volume.at("hostPath", "path").as_string().empty()) causes.required(at + ".hostPath.path");
       if (volume.contains("secret") && volume.at("secret", "secretName").as_string().empty()) causes.required(at + ".secret.secretName");
       if (volume.contains("configMap") && volume.at("configMap", "name").as_string().empty()) causes.required(at + ".configMap.name");
@@ -142,10 +157,14 @@ struct PodCheck {
       const std::string at = cat(path, "[", index++, "]");
       const std::string_view op = toleration["operator"].as_string(), key = toleration["key"].as_string();
       if (!one_of(toleration["operator"], {"", "Equal", "Exists"})) causes.unsupported(at + ".operator", op, {"Equal", "Exists"});
-      if (key.empty() && op != "Exists") causes.invalid(at + ".operator", op, "operator must be Exists when `key` is empty, which means \"match all values and all keys\"");
-      if (op == "Exists" && !toleration["value"].as_string().empty()) causes.invalid(at + ".operator", toleration, "value must be empty when `operator` is 'Exists'");
-      if (!one_of(toleration["effect"], {"", "NoSchedule", "PreferNoSchedule", "NoExecute"})) causes.unsupported(at + ".effect", toleration["effect"], {"NoExecute", "NoSchedule", "PreferNoSchedule"});
-      if (!toleration["tolerationSeconds"].is_null() && toleration["effect"] != Value("NoExecute")) causes.invalid(at + ".effect", toleration["effect"], "effect must be 'NoExecute' when `tolerationSeconds` is set");
+      if (key.empty() && op != "Exists")
+        causes.invalid(at + ".operator", op, "operator must be Exists when `key` is empty, which means \"match all values and all keys\"");
+      if (op == "Exists" && !toleration["value"].as_string().empty())
+        causes.invalid(at + ".operator", toleration, "value must be empty when `operator` is 'Exists'");
+      if (!one_of(toleration["effect"], {"", "NoSchedule", "PreferNoSchedule", "NoExecute"}))
+        causes.unsupported(at + ".effect", toleration["effect"], {"NoExecute", "NoSchedule", "PreferNoSchedule"});
+      if (!toleration["tolerationSeconds"].is_null() && toleration["effect"] != Value("NoExecute"))
+        causes.invalid(at + ".effect", toleration["effect"], "effect must be 'NoExecute' when `tolerationSeconds` is set");
     }
   }
 };
@@ -160,18 +179,24 @@ void validate_pod_spec(const Value& spec, const std::string& path, bool is_templ
   for (std::size_t i = 0; i < containers.size(); ++i) check.container(containers[i], cat(path, ".containers[", i, "]"), false);
   const Array& inits = spec["initContainers"].as_array();
   for (std::size_t i = 0; i < inits.size(); ++i) check.container(inits[i], cat(path, ".initContainers[", i, "]"), true);
-  if (!one_of(spec["restartPolicy"], {"Always", "OnFailure", "Never"})) causes.unsupported(path + ".restartPolicy", spec["restartPolicy"], {"Always", "OnFailure", "Never"});
-  if (!one_of(spec["dnsPolicy"], {"ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"})) causes.unsupported(path + ".dnsPolicy", spec["dnsPolicy"], {"ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"});
+  if (!one_of(spec["restartPolicy"], {"Always", "OnFailure", "Never"}))
+    causes.unsupported(path + ".restartPolicy", spec["restartPolicy"], {"Always", "OnFailure", "Never"});
+  if (!one_of(spec["dnsPolicy"], {"ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"}))
+    causes.unsupported(path + ".dnsPolicy", spec["dnsPolicy"], {"ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"});
   validate_labels(spec["nodeSelector"], path + ".nodeSelector", causes);
   check.tolerations(spec["tolerations"], path + ".tolerations");
   for (std::string_view field : {"terminationGracePeriodSeconds"})
     if (spec[field].as_integer() < 0) causes.invalid(cat(path, ".", field), spec[field], "must be greater than or equal to 0");
-  if (!spec["activeDeadlineSeconds"].is_null() && spec["activeDeadlineSeconds"].as_integer() < 1) causes.invalid(path + ".activeDeadlineSeconds", spec["activeDeadlineSeconds"], "must be between 1 and 2147483647, inclusive");
+  if (!spec["activeDeadlineSeconds"].is_null() && spec["activeDeadlineSeconds"].as_integer() < 1)
+    causes.invalid(path + ".activeDeadlineSeconds", spec["activeDeadlineSeconds"], "must be between 1 and 2147483647, inclusive");
   for (std::string_view field : {"serviceAccountName", "priorityClassName"})
-    if (const std::string_view name = spec[field].as_string(); !name.empty() && !not_a_subdomain(name).empty()) causes.invalid(cat(path, ".", field), name, not_a_subdomain(name));
+    if (const std::string_view name = spec[field].as_string(); !name.empty() && !not_a_subdomain(name).empty())
+      causes.invalid(cat(path, ".", field), name, not_a_subdomain(name));
   for (std::string_view field : {"hostname", "subdomain"})
-    if (const std::string_view name = spec[field].as_string(); !name.empty() && !not_a_label(name).empty()) causes.invalid(cat(path, ".", field), name, not_a_label(name));
-  if (is_template && !spec["ephemeralContainers"].as_array().empty()) causes.forbidden(path + ".ephemeralContainers", "ephemeral containers not allowed in pod template");
+    if (const std::string_view name = spec[field].as_string(); !name.empty() && !not_a_label(name).empty())
+      causes.invalid(cat(path, ".", field), name, not_a_label(name));
+  if (is_template && !spec["ephemeralContainers"].as_array().empty())
+    causes.forbidden(path + ".ephemeralContainers", "ephemeral containers not allowed in pod template");
 }
 
 void validate_pod_update(const Value& pod, const Value& old, Causes& causes) {
@@ -193,13 +218,17 @@ void validate_pod_update(const Value& pod, const Value& old, Causes& causes) {
     if (std::find(tolerations.as_array().begin(), tolerations.as_array().end(), one) == tolerations.as_array().end())
       causes.forbidden("spec.tolerations", "existing toleration can not be modified except its tolerationSeconds");
   const Value &deadline = std::as_const(now)["activeDeadlineSeconds"], &earlier = std::as_const(before)["activeDeadlineSeconds"];
-  if (!earlier.is_null() && (deadline.is_null() || deadline.as_integer() > earlier.as_integer())) causes.invalid("spec.activeDeadlineSeconds", deadline, "must be less than or equal to previous value");
-  if (std::as_const(now)["terminationGracePeriodSeconds"] == Value(1)) now["terminationGracePeriodSeconds"] = std::as_const(before)["terminationGracePeriodSeconds"];
+  if (!earlier.is_null() && (deadline.is_null() || deadline.as_integer() > earlier.as_integer()))
+    causes.invalid("spec.activeDeadlineSeconds", deadline, "must be less than or equal to previous value");
+  if (std::as_const(now)["terminationGracePeriodSeconds"] == Value(1))
+    now["terminationGracePeriodSeconds"] = std::as_const(before)["terminationGracePeriodSeconds"];
   for (Value* spec : {&now, &before})
     for (std::string_view field : {"tolerations", "activeDeadlineSeconds", "schedulingGates", "ephemeralContainers"}) spec->erase(field);
   if (now != before)
-    causes.forbidden("spec", "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
-                             "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)");
+    causes.forbidden(
+        "spec",
+        "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
+        "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)");
 }
 
 }  // namespace masu::apiserver::builtin

@@ -109,7 +109,8 @@ struct TypeCheck {
     }
     std::string what(json_word(value));
     if (value.is_number() && !type.empty()) what = cat("number ", value.is_integer() ? cat(value.as_integer()) : cat(value.as_number()));
-    return fail(cat("json: cannot unmarshal ", what, " into Go struct field ", parent.short_name(), ".", bare, " of type ", type.empty() ? go_type(field) : std::string(type)));
+    return fail(cat("json: cannot unmarshal ", what, " into Go struct field ", parent.short_name(), ".", bare, " of type ",
+                    type.empty() ? go_type(field) : std::string(type)));
   }
 
   Status whole(const Message& parent, const Field& field, const Value& value, const std::string& path) const {
@@ -132,16 +133,20 @@ struct TypeCheck {
       case Type::number: return value.is_number() ? Status() : wrong(parent, field, value, path);
       case Type::bytes:
         if (!value.is_string()) return wrong(parent, field, value, path);
-        if (auto bytes = crypto::base64_decode(value.as_string()); !bytes.ok()) return fail(cat(path, ": illegal base64 data: ", bytes.error().message));
+        if (auto bytes = crypto::base64_decode(value.as_string()); !bytes.ok())
+          return fail(cat(path, ": illegal base64 data: ", bytes.error().message));
         return {};
       case Type::quantity:
-        if (auto amount = Quantity::from(value); !amount.ok()) return fail(cat("quantities must be numbers with an optional suffix such as 500m, 2Gi or 1e3; ", path, " is ", value.is_string() ? quote(value.as_string()) : std::string(json_word(value))));
+        if (auto amount = Quantity::from(value); !amount.ok())
+          return fail(cat("quantities must be numbers with an optional suffix such as 500m, 2Gi or 1e3; ", path, " is ",
+                          value.is_string() ? quote(value.as_string()) : std::string(json_word(value))));
         return {};
       case Type::int_or_string: return value.is_string() || value.is_integer() ? Status() : wrong(parent, field, value, path);
       case Type::time:
       case Type::micro_time:
         if (!value.is_string()) return wrong(parent, field, value, path);
-        if (auto time = parse_rfc3339(value.as_string()); !time.ok()) return fail(cat("parsing time ", quote(value.as_string()), " of ", path, ": not of the form 2006-01-02T15:04:05Z07:00"));
+        if (auto time = parse_rfc3339(value.as_string()); !time.ok())
+          return fail(cat("parsing time ", quote(value.as_string()), " of ", path, ": not of the form 2006-01-02T15:04:05Z07:00"));
         return {};
       case Type::duration: return value.is_string() ? Status() : wrong(parent, field, value, path);
       case Type::string_list:
@@ -206,7 +211,9 @@ Status check_types(const Kind& kind, const Value& object) {
   if (!object.is_object()) return Error{Code::malformed, cat("the body is no JSON object but ", json_word(object))};
   const TypeCheck check{kind};
   for (std::string_view name : {"apiVersion", "kind"})
-    if (object.contains(name) && !object[name].is_string()) return check.fail(cat("json: cannot unmarshal ", json_word(object[name]), " into Go struct field ", kind.kind, ".", name, " of type string"));
+    if (object.contains(name) && !object[name].is_string())
+      return check.fail(
+          cat("json: cannot unmarshal ", json_word(object[name]), " into Go struct field ", kind.kind, ".", name, " of type string"));
   return check.object(message_of(kind), object, "");
 }
 

@@ -140,7 +140,7 @@ class Case(unittest.TestCase):
         return json.loads(self.kubectl("get", *words, "-o", "json"))
 
     def apply(self, *objects):
-        text = "\n---\n".join(json.dumps(o) for o in objects)
+        text = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
         return self.kubectl("apply", "-f", "-", stdin=text)
 
     def eventually(self, true, what, seconds=60):

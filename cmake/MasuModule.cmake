@@ -64,6 +64,8 @@ function(masu_module name)
   endif()
   if(tests)
     add_executable(masu_${name}_test ${tests})
+    # Only the tested code is worth optimising: the tests themselves would take most of a cold build.
+    target_compile_options(masu_${name}_test PRIVATE $<$<CONFIG:Release>:-O0>)
     target_link_libraries(masu_${name}_test PRIVATE masu_${name} ${M_TEST_LIBS} GTest::gtest GTest::gtest_main GTest::gmock)
     target_compile_definitions(masu_${name}_test PRIVATE MASU_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
     add_test(NAME ${name} COMMAND masu_${name}_test)

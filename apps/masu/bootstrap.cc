@@ -65,6 +65,14 @@ std::vector<Value> public_reading() {
 /// The part of `wanted` that `there` does not have, as a merge patch; null if nothing is missing.
 Value missing_part(const Value& there, const Value& wanted) { return merge_diff(there, merge_patch(there, wanted)); }
 
+constexpr std::string_view manager_label = "app.kubernetes.io/managed-by";
+
+/// A definition that came with Katib or the training-operator: theirs to change, even where ours would be newer.
+bool is_foreign(const Value& there) {
+  return there["kind"].as_string() == "CustomResourceDefinition" && there.at("spec", "group").as_string() != "masu.dev" &&
+         there.at("metadata", "labels")[manager_label].as_string() != "masu";
+}
+
 Status wait_until_served(const kube::Client& client, const kube::Key& crd, Deadline deadline) {
   for (Duration step = 5ms;; step = std::min<Duration>(step * 2, 200ms)) {
     TRY(const Value there, client.get(kube::resources::crds, crd, deadline));
@@ -82,7 +90,10 @@ Result<std::vector<Value>> objects_of_masu(const Places& places) {
   std::vector<Value> out;
   for (const auto& [name, text] : embedded::crds) {
     TRY(const auto documents, parse_yaml(text).context(name));
-    for (const YamlDocument& document : documents) out.push_back(document.value);
+    for (const YamlDocument& document : documents) {
+      out.push_back(document.value);
+      out.back()["metadata"]["labels"][manager_label] = "masu";
+    }
   }
   out.push_back(named("v1", "Namespace", "masu-system"));
   out.push_back(aggregated_role("masu-aggregate-to-edit", "edit", all_verbs));
@@ -120,7 +131,7 @@ Status ensure(const kube::Client& client, const std::vector<Value>& objects, Dea
     if (!there.ok()) {
       auto made = client.create(resource, object, deadline);
       if (!made.ok() && made.error().code != Code::already_exists) return std::move(made).error().context(cat("creating ", resource.qualified(), " ", key.text()));
-    } else if (const Value patch = missing_part(*there, object); !patch.is_null()) {
+    } else if (const Value patch = missing_part(*there, object); !patch.is_null() && !is_foreign(*there)) {
       TRY_OK(client.patch(resource, key, kube::PatchType::merge, patch, deadline).context(cat("changing ", resource.qualified(), " ", key.text())));
     }
   }

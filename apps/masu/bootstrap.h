@@ -21,8 +21,8 @@ Result<std::vector<Value>> objects_of_masu(const Places& places);
 /// What the embedded engine has beside them: namespaces that a cluster brings, a storage class.
 std::vector<Value> objects_of_the_engine();
 
-/// Creates what is missing and patches what differs; objects that are as wanted are not written. CRDs are waited for
-/// until they are served.
+/// Creates what is missing and patches what differs; objects that are as wanted are not written. A kind of another project
+/// (TFJob, Experiment) that somebody else has installed is left as it is. CRDs are waited for until they are served.
 Status ensure(const kube::Client& client, const std::vector<Value>& objects, Deadline deadline);
 
 }  // namespace masu::app

@@ -25,7 +25,8 @@ namespace {
 
 const std::string usage =
     "masu controller [--kubeconfig FILE] [--context C] --data DIR --advertise HOST [--listen ADDR:PORT]\n"
-    "                [--without tuning|operators]... [--ready-file FILE]";
+    "                [--runtime-image IMAGE] [--default-image IMAGE] [--without tuning|operators]... [--installed]\n"
+    "                [--ready-file FILE]";
 
 std::string host_name() {
   char buffer[256] = {};
@@ -43,7 +44,10 @@ Status run(const Arguments& args) {
   const kube::Client client(*transport, cat("masu/", MASU_VERSION));
   const Clock& clock = system_clock();
 
-  Services::Options options{.hub = folder.hub(), .ledger = folder.ledger()};
+  Services::Options options{.hub = folder.hub(), .ledger = folder.ledger(), .installed = args.has("--installed")};
+  // The tag is masu's version: nodes that have the image do not ask a registry for it again.
+  options.runtime_image = args.get("--runtime-image", cat("masu.dev/runtime:", MASU_VERSION));
+  options.default_image = args.get("--default-image", options.runtime_image);
   for (const std::string& part : args.all("--without")) {
     if (part == "tuning") options.tuning = false;
     else if (part == "operators") options.operators = false;
@@ -61,7 +65,7 @@ Status run(const Arguments& args) {
   const std::string url = cat("http://", args.get("--advertise"), address.substr(address.rfind(':')));
 
   // One of several replicas works; the others wait for its Lease. The namespace of the Lease is made first.
-  TRY_OK(ensure(client, {Value::object({{"apiVersion", "v1"}, {"kind", "Namespace"}, {"metadata", Value::object({{"name", "masu-system"}})}})}, Deadline::after(60s)));
+  if (!options.installed) TRY_OK(ensure(client, {Value::object({{"apiVersion", "v1"}, {"kind", "Namespace"}, {"metadata", Value::object({{"name", "masu-system"}})}})}, Deadline::after(60s)));
   controller::LeaderElection election(client, clock, {.lease = {"masu-system", "masu-controller"}, .identity = cat(host_name(), "_", crypto::uuid4())});
   std::stop_source stop;
   std::jthread listener([&stop] {
@@ -88,7 +92,10 @@ Status run(const Arguments& args) {
 
 int controller_command(const Words& args) {
   block_signals({SIGTERM, SIGINT});
-  const auto parsed = Arguments::parse(args, {.usage = usage, .options = {"--kubeconfig", "--context", "--data", "--advertise", "--listen", "--without", "--ready-file"}});
+  const auto parsed = Arguments::parse(args, {.usage = usage,
+                                              .switches = {"--installed"},
+                                              .options = {"--kubeconfig", "--context", "--data", "--advertise", "--listen", "--runtime-image",
+                                                          "--default-image", "--without", "--ready-file"}});
   if (!parsed.ok()) return report(parsed.error());
   const Status done = run(*parsed);
   return done.ok() ? 0 : report(done.error());

@@ -89,12 +89,15 @@ net::Answer Services::handle(const net::Request& request) {
 
 Status Services::start(const Places& places, Deadline deadline) {
   Parts& parts = *parts_;
-  TRY(const auto objects, objects_of_masu(places));
+  TRY(auto objects, objects_of_masu(places));
+  if (parts.options.installed) std::erase_if(objects, [](const Value& object) { return object["kind"].as_string() != "ConfigMap"; });
   TRY_OK(ensure(parts.client, objects, deadline));
 
   training::TrainingControllers::Options training;
   training.site.hub = places.hub;
   training.site.ledger = places.ledger;
+  if (!parts.options.runtime_image.empty()) training.site.runtime_image = parts.options.runtime_image;
+  if (!parts.options.default_image.empty()) training.site.host_image = parts.options.default_image;
   training.site.environment = training::passed_environment(current_environment());
   training.operators = parts.options.operators;
   training.archive = parts.archive.get();

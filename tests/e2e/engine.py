@@ -57,7 +57,11 @@ class Engine:
                 raise RuntimeError("masu controller ended: " + open(self.log.name).read())
             time.sleep(0.1)
         hub = json.loads(self.kubectl("get", "configmap", "masu-public", "-n", "masu-system", "-o", "json"))["data"]["hub"]
-        token = self.kubectl("create", "token", "default", "-n", "masu-system").strip()
+        # The tests read buckets as somebody with a token: a kubeconfig may have only certificates.
+        for made in (["serviceaccount", "masu-e2e", "-n", "masu-system"],
+                     ["clusterrolebinding", "masu-e2e", "--clusterrole=edit", "--serviceaccount=masu-system:masu-e2e"]):
+            self.kubectl("apply", "-f", "-", stdin=self.kubectl("create", *made, "--dry-run=client", "-o", "yaml"))
+        token = self.kubectl("create", "token", "masu-e2e", "-n", "masu-system").strip()
         self.env["STORAGE_EMULATOR_HOST"] = f"{hub}/t/{token}"
 
     def take_env(self, options):

@@ -14,6 +14,7 @@ import atexit
 import json
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -24,22 +25,28 @@ KUBECTL = os.environ.get("MASU_E2E_KUBECTL", "kubectl")
 
 
 class Engine:
-    """How to reach the cluster, and what it has."""
+    """How to reach the cluster, and what it has. With `listen`: one of one's own, whose ports stay over a restart."""
 
-    def __init__(self):
+    def __init__(self, listen=None):
         self.env = dict(os.environ, PATH=BIN + ":" + os.environ["PATH"])
-        self.given = os.environ.get("MASU_E2E_KUBECONFIG")
+        self.given = None if listen else os.environ.get("MASU_E2E_KUBECONFIG")
+        self.listen = listen or ["--listen", "127.0.0.1:0"]
         self.folder = tempfile.mkdtemp(prefix="masu-e2e-")
         self.image = os.environ.get("MASU_E2E_IMAGE", "host")
         if self.given:
             self.start_services()
         else:
             self.data = os.path.join(self.folder, "data")
-            subprocess.run([BIN + "/masu", "up", "--detach", "--data", self.data, "--listen", "127.0.0.1:0"],
-                           check=True, env=self.env)
-            self.take_env(["--data", self.data])
+            self.up()
         atexit.register(self.stop)
         self.facts = self.look()
+
+    def up(self):
+        self.run(BIN + "/masu", "up", "--detach", "--data", self.data, *self.listen)
+        self.take_env(["--data", self.data])
+
+    def down(self, *words):
+        self.run(BIN + "/masu", "down", "--data", self.data, *words)
 
     def start_services(self):
         """masu's services beside a cluster of somebody else's."""
@@ -107,6 +114,14 @@ class Engine:
         return json.loads(self.kubectl("get", *words, "-o", "json"))
 
 
+def free_ports(count):
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [s.getsockname()[1] for s in sockets]
+    for s in sockets:
+        s.close()
+    return ports
+
+
 _engine = None
 
 
@@ -123,11 +138,12 @@ class Case(unittest.TestCase):
     needs = ("pods",)
 
     def setUp(self):
-        self.engine = engine()
+        self.engine = getattr(self, "own", None) or engine()
         for need in self.needs:
             if self.engine.facts.get(need):
                 self.skipTest(self.engine.facts[need])
-        self.namespace = "e2e-" + self.id().split(".")[-1].replace("test_", "").replace("_", "-")[:40].strip("-")
+        words = self.id().split(".")[-2:]
+        self.namespace = "e2e-" + "-".join(words).lower().replace("test_", "").replace("_", "-")[:40].strip("-")
         self.engine.kubectl("create", "namespace", self.namespace)
         self.eventually(lambda: self.engine.run(KUBECTL, "get", "serviceaccount", "default", "-n", self.namespace, check=False).returncode == 0,
                         "a new namespace has its ServiceAccount")

@@ -1,45 +1,11 @@
 """The main line: a job file and a trainer package become a model in the bucket."""
 
-import os
 import unittest
 
-from engine import Case
-
-HERE = os.path.dirname(os.path.abspath(__file__))
-TRAINER = os.path.join(HERE, "fixtures", "trainer")
+from training import TrainingCase
 
 
-class Training(Case):
-    needs = ("pods", "volumes")
-
-    def setUp(self):
-        super().setUp()
-        self.bucket = "bucket-" + self.namespace
-        self.apply({"apiVersion": "masu.dev/v1alpha1", "kind": "Bucket", "metadata": {"name": self.bucket}, "spec": {}})
-        self.kubectl("ai-platform", "init")
-
-    def submit(self, job, *words, config=None, module="trainer.task", check=True):
-        command = ["kubectl", "ai-platform", "jobs", "submit", "training", job, "-n", self.namespace,
-                   "--package-path", TRAINER, "--module-name", module, "--region", "here",
-                   "--runtime-version", "2.11", "--python-version", "3.7", "--job-dir", f"gs://{self.bucket}/{job}"]
-        if config:
-            path = os.path.join(self.engine.folder, job + ".yaml")
-            with open(path, "w") as out:
-                out.write(config)
-            command += ["--config", path]
-        return self.engine.run(*command, *words, check=check)
-
-    def describe(self, job, wanted):
-        return self.kubectl("ai-platform", "jobs", "describe", job, f"--format=value({wanted})").strip()
-
-    def ends_as(self, job, state, seconds=120):
-        ended = lambda: self.describe(job, "state") in ("SUCCEEDED", "FAILED", "CANCELLED")
-        self.eventually(ended, f"{job} ends", seconds)
-        self.assertEqual(self.describe(job, "state"), state, self.kubectl("ai-platform", "jobs", "describe", job))
-
-    def read(self, url):
-        return self.engine.run("masu", "storage", "cat", url).stdout
-
+class Training(TrainingCase):
     def test_one_training(self):
         done = self.submit("single_1")
         self.assertIn("jobId: single_1", done.stdout)

@@ -329,6 +329,7 @@ JobDecision decide(const JobWorld& world) {
   put("conditions", kube::encode_conditions(conditions), !conditions.empty());
   if (Value patch = controller::status_patch(job.status, status); !patch.is_null())
     out.actions.push_back(controller::Patch{resources::jobs, job.meta.key(), std::move(patch), job.meta.resource_version, "status"});
+  events_last(out.actions);
   return out;
 }
 

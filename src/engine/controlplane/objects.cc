@@ -183,6 +183,10 @@ Value pod_from_template(const Value& pod_template, const kube::Resource& owner_r
   return Value::object({{"apiVersion", "v1"}, {"kind", "Pod"}, {"metadata", metadata}, {"spec", pod_template["spec"]}});
 }
 
+void events_last(controller::Actions& actions) {
+  std::stable_partition(actions.begin(), actions.end(), [](const controller::Action& one) { return !std::holds_alternative<controller::Event>(one); });
+}
+
 std::string name_suffix(std::string_view seed) {
   constexpr std::string_view kLetters = "bcdfghjklmnpqrstvwxz2456789";
   const std::string digest = crypto::sha256_hex(seed);

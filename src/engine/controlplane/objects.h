@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "controller/action.h"
 #include "kinds/pod.h"
 #include "kube/object.h"
 #include "kube/selector.h"
@@ -136,6 +137,8 @@ inline constexpr const char* selected_node_annotation = "volume.kubernetes.io/se
 
 /// A pod from a template: labels, annotations, finalizers and spec of the template, owned by `owner`.
 Value pod_from_template(const Value& pod_template, const kube::Resource& owner_resource, const kube::Metadata& owner, const std::string& name);
+/// Puts events behind everything else: they are written only when the rest has worked, and hold nobody up.
+void events_last(controller::Actions& actions);
 /// Five characters from the letters upstream uses in made-up names; equal input, equal suffix.
 std::string name_suffix(std::string_view seed);
 

@@ -136,6 +136,7 @@ ReplicaSetDecision decide(const ReplicaSetWorld& world) {
   put("observedGeneration", set.meta.generation);
   if (Value patch = controller::status_patch(set.status, status); !patch.is_null())
     out.actions.push_back(controller::Patch{resources::replica_sets, set.meta.key(), std::move(patch), set.meta.resource_version, "status"});
+  events_last(out.actions);
   return out;
 }
 
@@ -321,6 +322,7 @@ DeploymentDecision decide(const DeploymentWorld& world) {
     rollout.out.actions.push_back(controller::Patch{
         resources::deployments, deployment.meta.key(),
         Value::object({{"metadata", Value::object({{"annotations", Value::object({{kRevision, cat(revision)}})}})}}), "", ""});
+  events_last(rollout.out.actions);
   return std::move(rollout.out);
 }
 

@@ -39,6 +39,7 @@ class Plan {
       if (const auto ordinal = ordinal_of(set_, pod->meta.name)) pods_[*ordinal] = pod;
     if (!set_.meta.deleted) step();
     write_status();
+    events_last(out_.actions);
     return std::move(out_);
   }
 

@@ -3,9 +3,11 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -35,6 +37,15 @@ std::vector<char*> pointers(std::vector<std::string>& words) {
   return out;
 }
 
+/// Async-signal-safe. `most`: how many descriptors there can be, for kernels before 5.11.
+void close_at_exec_from(unsigned first, int most) {
+#ifdef SYS_close_range
+  constexpr unsigned cloexec = 4;  // CLOSE_RANGE_CLOEXEC
+  if (::syscall(SYS_close_range, first, ~0U, cloexec) == 0) return;
+#endif
+  for (int fd = static_cast<int>(first); fd < most; ++fd) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
 /// Forks and executes. The child tells a failed exec through a close-on-exec pipe, so that it becomes our error.
 Result<pid_t> spawn(const Command& command, Child::Streams streams) {
   MASU_CHECK(!command.argv.empty(), "a command has at least a program");
@@ -50,6 +61,8 @@ Result<pid_t> spawn(const Command& command, Child::Streams streams) {
   const int wanted[3] = {streams.input >= 0 ? streams.input : null.get(), streams.output >= 0 ? streams.output : null.get(),
                          streams.errors >= 0 ? streams.errors : null.get()};
 
+  const int open_most = static_cast<int>(std::min<long>(::sysconf(_SC_OPEN_MAX), 1 << 20));
+
   const pid_t pid = ::fork();
   if (pid < 0) return errno_error("starting", path);
   if (pid == 0) {  // only async-signal-safe calls from here to exec
@@ -58,6 +71,9 @@ Result<pid_t> spawn(const Command& command, Child::Streams streams) {
     for (int i = 0; i < 3; ++i) moved[i] = ::fcntl(wanted[i], F_DUPFD, 3);
     for (int i = 0; i < 3; ++i) ::dup2(moved[i], i);
     for (const int fd : moved) ::close(fd);
+    // Nothing else goes along, whoever opened it (libraries too): a listening socket in a child would outlive us and keep the
+    // port. They close at exec, so that a failed exec can still be told.
+    close_at_exec_from(3, open_most);
     sigset_t none;
     ::sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);

@@ -2,6 +2,7 @@
 
 #include "net/server.h"
 
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
@@ -354,7 +355,7 @@ Result<std::unique_ptr<Server>> Server::start(Options options) {
       TRY(place->tls, server_context(*listener.tls).context(cat("listening on ", listener.address)));
     }
     TRY(place->listening, listen_on(listener.address, listener.unix_mode));
-    place->descriptor.emplace(impl->io->get_executor(), ::dup(place->listening.fd.get()));
+    place->descriptor.emplace(impl->io->get_executor(), ::fcntl(place->listening.fd.get(), F_DUPFD_CLOEXEC, 0));
     place->pause.emplace(impl->io->get_executor());
     impl->addresses.push_back(place->listening.address);
     impl->places.push_back(std::move(place));

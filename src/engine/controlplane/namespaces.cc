@@ -71,7 +71,9 @@ Result<controller::Outcome> NamespaceShell::end(const Namespace& space, Deadline
   const NamespaceEnd decision = decide_end(space, left, tools_.clock.now());
   TRY_OK(performer_.perform(decision.actions, deadline));
   if (!decision.finalize) return controller::Outcome{kLookAgain};
-  TRY(Value object, tools_.client.get(resources::namespaces, space.meta.key(), deadline));
+  auto here = tools_.client.get(resources::namespaces, space.meta.key(), deadline);
+  if (!here.ok() && here.error().code == Code::not_found) return controller::Outcome{};  // the cache has not heard of its end yet
+  TRY(Value object, std::move(here));
   object["spec"]["finalizers"] = Array{};
   const auto finished = tools_.client.replace(resources::namespaces, object, deadline, "finalize");
   if (!finished.ok() && finished.error().code != Code::not_found) return finished.error();

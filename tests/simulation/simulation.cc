@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 
 #include "base/files.h"
@@ -25,24 +26,26 @@ Status MemoryMetrics::forget(const Key& trial, Deadline) {
 
 void MemoryMetrics::report(const Key& trial, tuning::MetricEntry entry) { entries_[trial].push_back(std::move(entry)); }
 
-/// Loses requests and answers.
-class Simulation::FaultyTransport final : public kube::Transport {
+/// Counts what would change something; loses requests and answers, if it may.
+class Simulation::WatchedTransport final : public kube::Transport {
  public:
-  explicit FaultyTransport(Simulation& simulation) : simulation_(simulation) {}
+  WatchedTransport(Simulation& simulation, bool faulty) : simulation_(simulation), faulty_(faulty) {}
 
   Result<net::Reply> call(const net::Request& request, Deadline deadline) override {
-    if (simulation_.chance(simulation_.faults_.lost_before)) return Error{Code::unavailable, "simulated: the request was lost"};
-    auto reply = simulation_.calm_transport_->call(request, deadline);
-    if (simulation_.chance(simulation_.faults_.lost_after)) return Error{Code::unavailable, "simulated: the answer was lost"};
+    if (request.method != "GET") ++simulation_.writes_;
+    if (faulty_ && simulation_.chance(simulation_.faults_.lost_before)) return Error{Code::unavailable, "simulated: the request was lost"};
+    auto reply = simulation_.transport_->call(request, deadline);
+    if (faulty_ && simulation_.chance(simulation_.faults_.lost_after)) return Error{Code::unavailable, "simulated: the answer was lost"};
     return reply;
   }
   Result<std::unique_ptr<kube::ByteSource>> open(const net::Request& request, Deadline deadline) override {
-    if (simulation_.chance(simulation_.faults_.lost_before)) return Error{Code::unavailable, "simulated: the request was lost"};
-    return simulation_.calm_transport_->open(request, deadline);
+    if (faulty_ && simulation_.chance(simulation_.faults_.lost_before)) return Error{Code::unavailable, "simulated: the request was lost"};
+    return simulation_.transport_->open(request, deadline);
   }
 
  private:
   Simulation& simulation_;
+  const bool faulty_;
 };
 
 namespace {
@@ -75,12 +78,16 @@ Value node() {
                                                   {"conditions", Value::array({Value::object({{"type", "Ready"}, {"status", "True"}})})}})}});
 }
 
+/// Sorted, so that a seed means the same everywhere.
 std::vector<Value> definitions() {
-  std::vector<Value> out;
-  const std::filesystem::path source = MASU_SOURCE_DIR;
+  std::vector<std::filesystem::path> files;
   for (const char* room : {"src/services/tuning/crds", "src/services/training/crds"})
-    for (const auto& entry : std::filesystem::directory_iterator(source / room))
-      for (Value& object : objects(*read_file(entry.path()))) out.push_back(std::move(object));
+    for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(MASU_SOURCE_DIR) / room)) files.push_back(entry.path());
+  std::sort(files.begin(), files.end());
+  std::vector<Value> out;
+  for (const auto& file : files)
+    for (Value& object : objects(*read_file(file)))
+      if (object["kind"].as_string() == kube::resources::crds.kind) out.push_back(std::move(object));
   return out;
 }
 
@@ -94,6 +101,17 @@ std::vector<Value> objects(std::string_view yaml) {
   return out;
 }
 
+bool is_true(const Value& object, std::string_view condition) {
+  const auto conditions = kube::decode_conditions(object.at("status", "conditions"));
+  const kube::Condition* found = kube::find_condition(conditions, condition);
+  return found != nullptr && found->is_true();
+}
+
+int last_seed() {
+  const char* wanted = std::getenv("MASU_SIMULATION_SEEDS");
+  return wanted != nullptr ? std::max(1, std::atoi(wanted)) : 10;
+}
+
 Simulation::Simulation(Options options) : random_(options.seed), script_(std::move(options.script)) {
   apiserver::ApiServer::Options server_options;
   server_options.clock = &clock_;
@@ -103,9 +121,11 @@ Simulation::Simulation(Options options) : random_(options.seed), script_(std::mo
   MASU_CHECK(server.ok(), "an API server in memory opens");
   server_ = std::move(*server);
   const auto handler = [this](const net::Request& request) { return server_->handle(request); };
-  calm_transport_ = kube::in_process_transport(handler, "system:masu", {"system:masters"});
-  faulty_transport_ = std::make_unique<FaultyTransport>(*this);
-  looking_ = std::make_unique<kube::Client>(*calm_transport_, "simulation");
+  transport_ = kube::in_process_transport(handler, "system:masu", {"system:masters"});
+  calm_transport_ = std::make_unique<WatchedTransport>(*this, false);
+  faulty_transport_ = std::make_unique<WatchedTransport>(*this, true);
+  looking_ = std::make_unique<kube::Client>(*transport_, "simulation");
+  node_client_ = std::make_unique<kube::Client>(*calm_transport_, "node");
   working_ = std::make_unique<kube::Client>(*faulty_transport_, "masu");
 
   for (const Value& definition : definitions()) create(definition);
@@ -114,20 +134,58 @@ Simulation::Simulation(Options options) : random_(options.seed), script_(std::mo
   static_cast<void>(looking_->patch(kube::resources::nodes, {"", std::string(node_name)}, kube::PatchType::merge,
                                     Value::object({{"status", node()["status"]}}), Deadline::none(), "status"));
 
-  plane_ = std::make_unique<controlplane::ControlPlane>(*working_, clock_, controlplane::ControlPlane::Options{.volumes = "/simulated", .root_ca = "simulated"});
-  tuning_ = std::make_unique<tuning::TuningControllers>(*working_, clock_, metrics_);
-  tuning_->performer().intercept([this](const controller::Action&) -> Status {
-    if (chance(faults_.crash)) return Error{Code::cancelled, "simulated: the controller died here"};
-    return {};
-  });
+  start_plane();
+  start_controllers();
   kube::ListOptions mine;
   mine.field_selector = cat("spec.nodeName=", node_name);
-  node_pods_ = std::make_unique<kube::Informer<kube::Dynamic>>(*looking_, kube::resources::pods, &kube::Dynamic::decode, "", mine);
+  node_pods_ = std::make_unique<kube::Informer<kube::Dynamic>>(*node_client_, kube::resources::pods, &kube::Dynamic::decode, "", mine);
   settle();
   faults_ = options.faults;
 }
 
 Simulation::~Simulation() = default;
+
+void Simulation::start_plane() {
+  plane_ = std::make_unique<controlplane::ControlPlane>(*working_, clock_, controlplane::ControlPlane::Options{.volumes = volumes_.path(), .root_ca = "simulated"});
+}
+
+/// As the program starts: no controller works before every cache has seen everything once.
+void Simulation::start_controllers() {
+  ++lives_;
+  died_ = false;
+  tuning_ = std::make_unique<tuning::TuningControllers>(*working_, clock_, metrics_);
+  training_ = std::make_unique<training::TrainingControllers>(*working_, clock_, training::TrainingControllers::Options{});
+  for (controller::Performer* performer : {&tuning_->performer(), &training_->performer()})
+    performer->intercept([this](const controller::Action&) { return before_action(); });
+  for (kube::InformerBase* informer : informers())
+    while (!informer->synced()) informer->pump();
+}
+
+std::vector<kube::InformerBase*> Simulation::informers() {
+  auto all = tuning_->informers();
+  for (kube::InformerBase* informer : training_->informers()) all.push_back(informer);
+  return all;
+}
+
+std::vector<controller::Controller*> Simulation::controllers() {
+  auto all = tuning_->controllers();
+  for (controller::Controller* controller : training_->controllers()) all.push_back(controller);
+  return all;
+}
+
+Status Simulation::before_action() {
+  died_ = died_ || chance(faults_.crash) || (faults_.crash_after_each_action && actions_ > 0);
+  if (died_) return Error{Code::cancelled, "simulated: the process died here"};
+  ++actions_;
+  return {};
+}
+
+bool Simulation::step_controller(controller::Controller& controller) {
+  actions_ = 0;
+  const bool worked = controller.step();
+  if (faults_.crash_after_each_action && actions_ > 0) died_ = true;
+  return worked;
+}
 
 Value Simulation::create(const Value& object) {
   kube::Resource resource = kube::resource_of(object);
@@ -155,7 +213,7 @@ bool Simulation::step_node() {
   for (const auto& pod : node_pods_->list()) {
     const std::string_view phase = pod->object.at("status", "phase").as_string();
     if (pod->meta.deleted) {
-      static_cast<void>(looking_->remove(kube::resources::pods, pod->meta.key(), {.grace_s = 0, .uid = pod->meta.uid}, Deadline::none()));
+      static_cast<void>(node_client_->remove(kube::resources::pods, pod->meta.key(), {.grace_s = 0, .uid = pod->meta.uid}, Deadline::none()));
       node_pods_->pump();
       return true;
     }
@@ -181,7 +239,7 @@ bool Simulation::step_node() {
     for (const Value& container : pod->object.at("spec", "containers").as_array())
       statuses.push_back(Value::object({{"name", container["name"]}, {"state", state}, {"ready", !ends}, {"restartCount", 0}, {"image", "sim"}, {"imageID", ""}}));
     const char* now_phase = !ends ? "Running" : run.exit_code == 0 ? "Succeeded" : "Failed";
-    static_cast<void>(looking_->patch(kube::resources::pods, pod->meta.key(), kube::PatchType::merge,
+    static_cast<void>(node_client_->patch(kube::resources::pods, pod->meta.key(), kube::PatchType::merge,
                                       Value::object({{"status", Value::object({{"phase", now_phase}, {"containerStatuses", statuses}})}}), Deadline::none(), "status"));
     return true;
   }
@@ -189,29 +247,33 @@ bool Simulation::step_node() {
 }
 
 void Simulation::settle() {
-  std::vector<std::function<bool()>> actors{[this] { return plane_->step(); }, [this] { return step_node(); }};
-  for (kube::InformerBase* informer : tuning_->informers())
-    actors.push_back([this, informer] {
-      if (chance(faults_.dropped_watch)) informer->drop_watch();
-      return informer->pump();
-    });
-  for (controller::Controller* controller : tuning_->controllers()) actors.push_back([controller] { return controller->step(); });
-
-  std::vector<std::size_t> order(actors.size());
-  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::vector<std::function<bool()>> actors;
+  int life = 0;
   // Quiet is when everybody in turn had nothing to do; until then a random one works.
-  for (std::size_t idle = 0; idle < 3;) {
-    std::shuffle(order.begin(), order.end(), random_);
+  for (std::size_t idle = 0; idle < 2;) {
+    if (died_) start_controllers();
+    if (chance(faults_.plane_restart)) start_plane();
+    if (life != lives_) {
+      life = lives_;
+      actors = {[this] { return plane_->step(); }, [this] { return step_node(); }};
+      for (kube::InformerBase* informer : informers())
+        actors.push_back([this, informer] {
+          if (chance(faults_.dropped_watch)) informer->drop_watch();
+          return informer->pump();
+        });
+      for (controller::Controller* controller : controllers()) actors.push_back([this, controller] { return step_controller(*controller); });
+    }
+    std::shuffle(actors.begin(), actors.end(), random_);
     bool worked = false;
-    for (const std::size_t i : order) {
-      if (!actors[i]()) continue;
+    for (const auto& actor : actors) {
+      if (!actor()) continue;
       worked = true;
       ++steps_;
       for (const auto& checker : checkers_) checker();
-      if (chance(0.3)) break;  // somebody else comes first now and then
+      if (died_ || chance(0.3)) break;  // somebody else comes first now and then
     }
     idle = worked ? 0 : idle + 1;
-    MASU_CHECK(steps_ < 50'000'000, "the simulation comes to rest");
+    MASU_CHECK(steps_ < 5'000'000, "the simulation comes to rest");
   }
   server_->tick();
 }
@@ -221,13 +283,15 @@ void Simulation::advance(Duration by) {
   settle();
   while (clock_.now() < until) {
     Instant next = std::min(until, clock_.now() + 30s);
-    for (const controller::Controller* controller : tuning_->controllers())
-      if (const auto due = controller->queue().next_due(); due && *due > clock_.now()) next = std::min(next, *due);
+    const auto look = [&](const std::optional<Instant>& due) {
+      if (due) next = std::min(next, *due);
+    };
+    for (const controller::Controller* controller : controllers()) look(controller->queue().next_due());
+    look(plane_->next_due());
     for (const auto& [uid, times] : times_)
       for (const Instant due : {times.first, times.second})
-        if (due > clock_.now()) next = std::min(next, due);
-    // The control plane keeps its own delays; a second is the longest that it is not asked.
-    clock_.set(std::min(next, clock_.now() + 1s));
+        if (due > clock_.now()) look(due);
+    clock_.set(std::max(next, clock_.now() + 1ms));
     settle();
   }
 }

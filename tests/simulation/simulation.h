@@ -18,11 +18,13 @@
 
 #include "apiserver/server.h"
 #include "base/clock.h"
+#include "base/files.h"
 #include "controller/controller.h"
 #include "controlplane/control_plane.h"
 #include "kinds/pod.h"
 #include "kube/client.h"
 #include "kube/informer.h"
+#include "training/training_controllers.h"
 #include "tuning/metric_store.h"
 #include "tuning/tuning_controllers.h"
 
@@ -51,7 +53,9 @@ struct Faults {
   double lost_before = 0;   // a request does not reach the server
   double lost_after = 0;    // a request works, its answer is lost
   double dropped_watch = 0; // an informer's watch ends, for each step
-  double crash = 0;         // a controller dies before an action (and comes back)
+  double crash = 0;         // masu dies before an action, and starts anew with empty caches and queues
+  bool crash_after_each_action = false;  // the same after every single one
+  double plane_restart = 0; // the control plane starts anew, for each step
 };
 
 class Simulation {
@@ -74,6 +78,10 @@ class Simulation {
   void advance(Duration by);
   /// The store's revision: rises with every write.
   std::uint64_t revision() const;
+  /// Requests of the controllers and the node that would change something, whether they did or not.
+  std::uint64_t writes() const { return writes_; }
+  /// How often masu's controllers were started.
+  int lives() const { return lives_; }
   std::uint64_t steps() const { return steps_; }
   /// Called after each step; a checker says what is broken by a failed expectation.
   void check_always(std::function<void()> checker) { checkers_.push_back(std::move(checker)); }
@@ -85,7 +93,13 @@ class Simulation {
   const kube::Client& client() const { return *looking_; }
 
  private:
-  class FaultyTransport;
+  class WatchedTransport;
+  void start_controllers();
+  void start_plane();
+  std::vector<kube::InformerBase*> informers();
+  std::vector<controller::Controller*> controllers();
+  Status before_action();
+  bool step_controller(controller::Controller& controller);
   bool step_node();
   bool chance(double probability) { return probability > 0 && std::uniform_real_distribution<>(0, 1)(random_) < probability; }
 
@@ -94,18 +108,26 @@ class Simulation {
   Faults faults_;
   std::function<Run(const Value& pod)> script_;
   std::unique_ptr<apiserver::ApiServer> server_;
-  std::unique_ptr<kube::Transport> calm_transport_, faulty_transport_;
-  std::unique_ptr<kube::Client> looking_, working_;
+  std::unique_ptr<kube::Transport> transport_, calm_transport_, faulty_transport_;
+  std::unique_ptr<kube::Client> looking_, node_client_, working_;
+  TemporaryDirectory volumes_;
   MemoryMetrics metrics_;
   std::unique_ptr<controlplane::ControlPlane> plane_;
   std::unique_ptr<tuning::TuningControllers> tuning_;
+  std::unique_ptr<training::TrainingControllers> training_;
   std::unique_ptr<kube::Informer<kube::Dynamic>> node_pods_;
   std::map<std::string, std::pair<Instant, Instant>> times_;  // pod uid -> starts, ends
   std::vector<std::function<void()>> checkers_;
-  std::uint64_t steps_ = 0;
+  std::uint64_t steps_ = 0, writes_ = 0;
+  int lives_ = 0, actions_ = 0;  // actions: of the controller step that goes on
+  bool died_ = false;
 };
 
 /// Reads objects of a YAML text.
 std::vector<Value> objects(std::string_view yaml);
+/// Whether a condition of the object's status is True.
+bool is_true(const Value& object, std::string_view condition);
+/// The last seed of the seeded tests: 10, or what MASU_SIMULATION_SEEDS says.
+int last_seed();
 
 }  // namespace masu::simulation

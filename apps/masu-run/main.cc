@@ -92,7 +92,8 @@ int run_program(const Options& options) {
   const Result<Ended> ended = supervise(program);
   if (!ended.ok()) return refuse(options, ended.error().message, ended.error().code == Code::not_found ? 127 : 126);
   if (ended->exit_code != 0) {
-    const std::string how = ended->signal != 0 ? cat("was killed by signal ", ended->signal) : cat("ended with exit code ", ended->exit_code);
+    const std::string how =
+        ended->signal != 0 ? cat("was killed by signal ", ended->signal) : cat("ended with exit code ", ended->exit_code);
     leave_message(options, cat(join(options.program, " "), " ", how, " after ", to_human(system_clock().now() - before)));
   }
   return end_with(options, ended->exit_code);

@@ -60,7 +60,9 @@ class MasuRun : public testing::Test {
     EXPECT_TRUE(write_file(cat(root, "/", name, "/__init__.py"), "").ok());
     EXPECT_TRUE(write_file(cat(root, "/", name, "/task.py"), module_text).ok());
     EXPECT_TRUE(write_file(cat(root, "/PKG-INFO"), cat("Metadata-Version: 2.1\nName: ", name, "\nVersion: 1.0\n")).ok());
-    EXPECT_TRUE(write_file(cat(root, "/setup.py"), cat("from setuptools import setup\nsetup(name='", name, "', version='1.0', packages=['", name, "'])\n")).ok());
+    EXPECT_TRUE(write_file(
+        cat(root, "/setup.py"), cat("from setuptools import setup\nsetup(name='", name, "', version='1.0', packages=['", name, "'])\n"))
+            .ok());
     const std::string archive = path(cat(name, "-1.0.tar.gz"));
     EXPECT_TRUE(run_checked({.argv = {"tar", "-C", path("src"), "-czf", archive, cat(name, "-1.0")}}, Deadline::after(10s)).ok());
     return archive;
@@ -100,7 +102,8 @@ TEST_F(MasuRun, PassesSignalsOn) {
 
 TEST_F(MasuRun, GivesThePathOfTheHubWithThePodsToken) {
   ASSERT_TRUE(write_file(path("token"), "abc").ok());
-  const Completed done = go({"--token-file", path("token"), "--", "sh", "-c", "echo $STORAGE_EMULATOR_HOST"}, {{"MASU_HUB", "http://127.0.0.1:9"}});
+  const Completed done =
+      go({"--token-file", path("token"), "--", "sh", "-c", "echo $STORAGE_EMULATOR_HOST"}, {{"MASU_HUB", "http://127.0.0.1:9"}});
   EXPECT_EQ(done.output, "http://127.0.0.1:9/t/abc\n");
 }
 
@@ -112,7 +115,8 @@ TEST_F(MasuRun, LeadsHypertuneToTheCollectedFile) {
 TEST_F(MasuRun, InstallsPackagesIntoTheUserSiteAndRunsAModuleOfThem) {
   if (masu::run({.argv = {"python3", "-c", "import setuptools"}}, Deadline::after(20s)).value_or(Completed{.exit_code = 1}).exit_code != 0)
     GTEST_SKIP() << "needs python3 with setuptools";
-  const std::string helper = sdist("masuhelper", ""), trainer = sdist("masutrainer", "import masuhelper.task, os, sys\nprint(os.getcwd(), sys.argv[1:])\n");
+  const std::string helper = sdist("masuhelper", ""),
+                    trainer = sdist("masutrainer", "import masuhelper.task, os, sys\nprint(os.getcwd(), sys.argv[1:])\n");
   const Completed done = go({"--package", helper, "--package", trainer, "--", "python3", "-m", "masutrainer.task", "--epochs=3"});
   EXPECT_EQ(done.exit_code, 0) << done.errors;
   EXPECT_EQ(done.output, cat(directory_.path().native(), " ['--epochs=3']\n"));
@@ -121,7 +125,8 @@ TEST_F(MasuRun, InstallsPackagesIntoTheUserSiteAndRunsAModuleOfThem) {
 TEST_F(MasuRun, APackageThatCannotBeInstalledFailsWithItsName) {
   ASSERT_TRUE(write_file(path("broken-1.0.whl"), "no archive").ok());
   ASSERT_TRUE(write_file(path("message"), "").ok());
-  const Completed done = go({"--package", path("broken-1.0.whl"), "--termination-log", path("message"), "--done", path("done"), "--", "true"});
+  const Completed done =
+      go({"--package", path("broken-1.0.whl"), "--termination-log", path("message"), "--done", path("done"), "--", "true"});
   EXPECT_EQ(done.exit_code, 1);
   EXPECT_THAT(read_file(path("message")).value_or(""), HasSubstr("broken-1.0.whl"));
   EXPECT_EQ(read_file(path("done")).value_or(""), "1\n");

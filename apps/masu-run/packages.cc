@@ -57,7 +57,9 @@ os.chdir('/')
 shutil.rmtree(work, ignore_errors=True)
 )py";
 
-bool ends_with(std::string_view text, std::string_view end) { return text.size() >= end.size() && text.substr(text.size() - end.size()) == end; }
+bool ends_with(std::string_view text, std::string_view end) {
+  return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
+}
 
 Result<int> call(std::vector<std::string> argv, const std::map<std::string, std::string>& environment) {
   TRY(Child child, Child::start({.argv = std::move(argv), .environment = environment}, {-1, STDOUT_FILENO, STDERR_FILENO}));
@@ -65,7 +67,8 @@ Result<int> call(std::vector<std::string> argv, const std::map<std::string, std:
 }
 
 /// pip with the build tools that are here, so that nothing is fetched that need not be; then once more as pip likes it.
-Status pip(const std::string& python, std::vector<std::string> words, const std::string& package, const std::map<std::string, std::string>& environment) {
+Status pip(const std::string& python, std::vector<std::string> words, const std::string& package,
+    const std::map<std::string, std::string>& environment) {
   std::vector<std::string> argv = {python, "-m", "pip", "install", "--user", "--root-user-action=ignore"};
   argv.insert(argv.end(), words.begin(), words.end());
   std::vector<std::string> here = argv;

@@ -20,7 +20,8 @@ std::map<std::string, std::string> storage_environment(std::string_view hub, std
   out["CLOUDSDK_AUTH_ACCESS_TOKEN_FILE"] = std::string(token_file);
   // S3's clients keep the prefix too; the key may be anything. Who brings a key of his own means the real S3.
   bool own_key = false;
-  for (const char* name : {"AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI"})
+  for (const char* name : {"AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_WEB_IDENTITY_TOKEN_FILE",
+           "AWS_CONTAINER_CREDENTIALS_FULL_URI"})
     own_key = own_key || present.contains(name);
   if (!own_key) {
     out["AWS_ENDPOINT_URL_S3"] = base;

@@ -106,7 +106,8 @@ std::string program_path(const node::StartRequest& request) {
 }
 
 Result<pid_t> launch_process(const node::StartRequest& request, const OutputPipes& pipes) {
-  if (request.argv.empty()) return Error{Code::precondition, "the container has no command, and in process mode there is no image to name one"};
+  if (request.argv.empty())
+    return Error{Code::precondition, "the container has no command, and in process mode there is no image to name one"};
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return errno_error("making", "a pipe");
   FileDescriptor report_read(ends[0]), report_write(ends[1]);
@@ -120,8 +121,10 @@ Result<pid_t> launch_process(const node::StartRequest& request, const OutputPipe
     }
     const std::string directory = request.working_directory.empty() ? "/" : request.working_directory;
     if (::chdir(directory.c_str()) != 0) give_up(report, errno_error("changing to the working directory", directory).message);
-    if (request.group >= 0 && ::setgid(static_cast<gid_t>(request.group)) != 0) give_up(report, errno_error("becoming group", cat(request.group)).message);
-    if (request.user >= 0 && ::setuid(static_cast<uid_t>(request.user)) != 0) give_up(report, errno_error("becoming user", cat(request.user)).message);
+    if (request.group >= 0 && ::setgid(static_cast<gid_t>(request.group)) != 0)
+      give_up(report, errno_error("becoming group", cat(request.group)).message);
+    if (request.user >= 0 && ::setuid(static_cast<uid_t>(request.user)) != 0)
+      give_up(report, errno_error("becoming user", cat(request.user)).message);
     const std::string path = program_path(request);
     if (path.empty()) give_up(report, cat("exec: ", quote(request.argv[0]), ": executable file not found in $PATH"));
     std::vector<std::string> words = request.argv, settings;
@@ -210,7 +213,8 @@ Status forget_runc(const node::StartRequest& request) {
 }
 
 Status delete_by_runc(const node::StartRequest& request) {
-  TRY(const Completed done, run({.argv = {"runc", "--root", request.runc_root, "delete", "--force", request.runc_id}}, Deadline::after(20s)));
+  TRY(const Completed done,
+      run({.argv = {"runc", "--root", request.runc_root, "delete", "--force", request.runc_id}}, Deadline::after(20s)));
   if (done.exit_code != 0) return Error{Code::unavailable, cat("runc delete: ", trim(done.errors))};
   return {};
 }

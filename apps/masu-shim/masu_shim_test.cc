@@ -51,9 +51,14 @@ TEST(LogWriter, CutsLongLinesAndRotates) {
 }
 
 TEST(Protocol, RequestsAndRecordsReadBackAsTheyWere) {
-  node::ContainerRecord record{.id = "a.0", .pid = 7, .pid_start = 99, .started = noon, .exit_code = 3, .oom = true, .reason = "r", .message = {}, .stop_by = noon};
+  node::ContainerRecord record{
+      .id = "a.0", .pid = 7, .pid_start = 99, .started = noon, .exit_code = 3, .oom = true, .reason = "r", .message = {}, .stop_by = noon};
   EXPECT_EQ(node::ContainerRecord::decode(record.encode()), record);
-  node::StartRequest request{.id = "a.0", .mode = "process", .mounts = {{.type = "bind", .source = "/a", .target = "/b", .read_only = true}}, .argv = {"x", "y"}, .environment = {{"A", "1"}}};
+  node::StartRequest request{.id = "a.0",
+      .mode = "process",
+      .mounts = {{.type = "bind", .source = "/a", .target = "/b", .read_only = true}},
+      .argv = {"x", "y"},
+      .environment = {{"A", "1"}}};
   EXPECT_EQ(node::StartRequest::decode(request.encode()).encode(), request.encode());
 }
 
@@ -161,11 +166,13 @@ TEST_F(ShimProcess, AProgramThatCannotRunIsAStartError) {
 }
 
 TEST_F(ShimProcess, ShowsVolumesWherethePodWantsThem) {
-  if (::geteuid() != 0 && run_checked({.argv = {"unshare", "-Um", "true"}}, Deadline::after(5s)).ok() == false) GTEST_SKIP() << "no mount namespaces here";
+  if (::geteuid() != 0 && run_checked({.argv = {"unshare", "-Um", "true"}}, Deadline::after(5s)).ok() == false)
+    GTEST_SKIP() << "no mount namespaces here";
   const std::string volume = directory_.path() / "volume";
   ASSERT_TRUE(make_directories(volume).ok());
   ASSERT_TRUE(write_file(volume + "/in", "content").ok());
-  start("v.0", "cat /masu/deep/in && echo out > /masu/deep/out && ls -d /usr/bin", {{.type = "bind", .source = volume, .target = "/masu/deep"}});
+  start("v.0", "cat /masu/deep/in && echo out > /masu/deep/out && ls -d /usr/bin",
+      {{.type = "bind", .source = volume, .target = "/masu/deep"}});
   until([&] { return !record("v.0").running(); });
   EXPECT_EQ(record("v.0").exit_code, 0) << record("v.0").message << log_of("v.0");
   EXPECT_THAT(log_of("v.0"), HasSubstr("content"));

@@ -45,8 +45,10 @@ bool is_below(const fs::path& path, const fs::path& top) {
 }
 
 Status bind(const fs::path& from, const fs::path& to, bool read_only) {
-  if (::mount(from.c_str(), to.c_str(), nullptr, MS_BIND | MS_REC, nullptr) != 0) return errno_error(cat("binding ", quote(from.native()), " at"), to);
-  if (read_only && ::mount(nullptr, to.c_str(), nullptr, MS_BIND | MS_REMOUNT | MS_RDONLY, nullptr) != 0) return errno_error("making read-only", to);
+  if (::mount(from.c_str(), to.c_str(), nullptr, MS_BIND | MS_REC, nullptr) != 0)
+    return errno_error(cat("binding ", quote(from.native()), " at"), to);
+  if (read_only && ::mount(nullptr, to.c_str(), nullptr, MS_BIND | MS_REMOUNT | MS_RDONLY, nullptr) != 0)
+    return errno_error("making read-only", to);
   return {};
 }
 
@@ -66,7 +68,8 @@ Status mirror(const fs::path& from, const fs::path& to, const std::vector<fs::pa
       continue;
     }
     bool anew = false;
-    for (const fs::path& target : targets) anew = anew || (target != entry.path() && is_below(target, entry.path()) && !fs::exists(target, ignored));
+    for (const fs::path& target : targets)
+      anew = anew || (target != entry.path() && is_below(target, entry.path()) && !fs::exists(target, ignored));
     struct stat info {};
     ::stat(entry.path().c_str(), &info);
     if (::mkdir(here.c_str(), info.st_mode & 07777) != 0) return errno_error("making", here);
@@ -92,7 +95,8 @@ Status enter_private_root(const std::string& work, const std::vector<node::ShimM
     const fs::path target = root / targets[i].relative_path();
     if (mount.type != "bind") {
       TRY_OK(make_directories(target));
-      if (::mount(mount.type.c_str(), target.c_str(), mount.type.c_str(), 0, mount.options.c_str()) != 0) return errno_error(cat("mounting ", mount.type, " at"), target);
+      if (::mount(mount.type.c_str(), target.c_str(), mount.type.c_str(), 0, mount.options.c_str()) != 0)
+        return errno_error(cat("mounting ", mount.type, " at"), target);
       continue;
     }
     if (fs::is_directory(mount.source, ignored)) {

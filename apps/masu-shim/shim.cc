@@ -291,7 +291,8 @@ void Shim::ended(Container& container, int status) {
   container.process.reset();
   changed();
   if (container.request.mode == "runc") {
-    if (const Status removed = forget_runc(container.request); !removed.ok()) log::warn("runc delete failed", {{"container", record.id}, {"error", removed.error().message}});
+    if (const Status removed = forget_runc(container.request); !removed.ok())
+      log::warn("runc delete failed", {{"container", record.id}, {"error", removed.error().message}});
     remove_mounts(container.request.mounts);
   }
 }
@@ -304,7 +305,8 @@ Status Shim::start_exec(std::uint64_t connection, const Value& request) {
   } else {
     // The view of the container's process is its root directory and mount namespace; nsenter knows the way in.
     words = {"nsenter", "--target", cat(container.record.pid), "--mount", "--root", "--wd", "--"};
-    if (::geteuid() != 0) words = {"nsenter", "--target", cat(container.record.pid), "--user", "--preserve-credentials", "--mount", "--root", "--wd", "--"};
+    if (::geteuid() != 0)
+      words = {"nsenter", "--target", cat(container.record.pid), "--user", "--preserve-credentials", "--mount", "--root", "--wd", "--"};
     if (container.request.mounts.empty()) words.clear();
   }
   for (const Value& word : request["argv"].as_array()) words.emplace_back(word.as_string());

@@ -24,17 +24,32 @@ AgentOptions completed(AgentOptions options) {
   return options;
 }
 
-bool after_status(Action::Kind kind) { return kind == Action::Kind::end_shim || kind == Action::Kind::delete_object || kind == Action::Kind::clean; }
+bool after_status(Action::Kind kind) {
+  return kind == Action::Kind::end_shim || kind == Action::Kind::delete_object || kind == Action::Kind::clean;
+}
 
 std::uint64_t version_number(const std::string& version) { return std::strtoull(version.c_str(), nullptr, 10); }
 
 }  // namespace
 
 Agent::Agent(const kube::Client& client, ImageStore& images, const Clock& clock, AgentOptions options)
-    : client_(client), options_(completed(std::move(options))), clock_(clock),
-      node_{.client = client, .images = images, .clock = clock, .data = options_.data, .shim_program = options_.shim_program, .hidden = options_.hidden, .machine = {}, .mode = Mode::process, .facts = {}},
-      performer_(client, clock, "kubelet"), pods_(client, kube::resources::pods, &Pod::decode, {}, on_node(options_.name)),
-      services_(client, kube::resources::services, &ServiceName::decode), controller_(*this, clock, {.deadline = 10min, .retry_first = 50ms, .retry_most = 30s}), runner_(clock) {}
+    : client_(client),
+      options_(completed(std::move(options))),
+      clock_(clock),
+      node_{.client = client,
+          .images = images,
+          .clock = clock,
+          .data = options_.data,
+          .shim_program = options_.shim_program,
+          .hidden = options_.hidden,
+          .machine = {},
+          .mode = Mode::process,
+          .facts = {}},
+      performer_(client, clock, "kubelet"),
+      pods_(client, kube::resources::pods, &Pod::decode, {}, on_node(options_.name)),
+      services_(client, kube::resources::services, &ServiceName::decode),
+      controller_(*this, clock, {.deadline = 10min, .retry_first = 50ms, .retry_most = 30s}),
+      runner_(clock) {}
 
 Agent::~Agent() { stop(); }
 
@@ -43,10 +58,16 @@ Status Agent::start(Deadline deadline) {
   for (const char* name : {"pods", "runc"}) TRY_OK(make_directories(options_.data / name, 0711));
   node_.machine = look_at_machine(options_.data);
   node_.mode = options_.mode.value_or(node_.machine.best_mode());
-  node_.facts = {.node_name = options_.name, .node_ip = options_.node_ip, .pod_ip = options_.node_ip, .cpu_milli = node_.machine.cpus * 1000, .memory_bytes = node_.machine.memory_bytes, .service_variables = {}};
+  node_.facts = {.node_name = options_.name,
+      .node_ip = options_.node_ip,
+      .pod_ip = options_.node_ip,
+      .cpu_milli = node_.machine.cpus * 1000,
+      .memory_bytes = node_.machine.memory_bytes,
+      .service_variables = {}};
   if (!options_.api_host.empty()) {
-    node_.facts.service_variables = {{"KUBERNETES_SERVICE_HOST", options_.api_host}, {"KUBERNETES_SERVICE_PORT", options_.api_port}, {"KUBERNETES_SERVICE_PORT_HTTPS", options_.api_port},
-                                     {"KUBERNETES_PORT", cat("tcp://", options_.api_host, ":", options_.api_port)}};
+    node_.facts.service_variables = {{"KUBERNETES_SERVICE_HOST", options_.api_host}, {"KUBERNETES_SERVICE_PORT", options_.api_port},
+        {"KUBERNETES_SERVICE_PORT_HTTPS", options_.api_port},
+        {"KUBERNETES_PORT", cat("tcp://", options_.api_host, ":", options_.api_port)}};
   }
   watcher_ = std::make_unique<ShimWatcher>([this](const std::string& uid) {
     std::optional<kube::Key> key;
@@ -75,7 +96,8 @@ Status Agent::start(Deadline deadline) {
   }
   runner_.add(controller_);
   runner_.start(options_.threads);
-  log::info("node agent runs", {{"node", options_.name}, {"mode", node_.mode == Mode::runc ? "runc" : "process"}, {"pods", static_cast<long long>(runtimes_.size())}});
+  log::info("node agent runs", {{"node", options_.name}, {"mode", node_.mode == Mode::runc ? "runc" : "process"},
+                                   {"pods", static_cast<long long>(runtimes_.size())}});
   return {};
 }
 
@@ -92,20 +114,31 @@ void Agent::stop() {
 }
 
 Status Agent::register_node(Deadline deadline) {
-  const Value wanted = node_object(node_.machine, {.name = options_.name, .address = options_.address, .node_ip = options_.node_ip, .version = options_.version, .labels = options_.labels}, node_.mode, clock_.now());
+  const Value wanted = node_object(node_.machine,
+      {.name = options_.name,
+          .address = options_.address,
+          .node_ip = options_.node_ip,
+          .version = options_.version,
+          .labels = options_.labels},
+      node_.mode, clock_.now());
   const kube::Key key{"", options_.name};
   auto here = client_.get(kube::resources::nodes, key, deadline);
   if (!here.ok() && here.error().code == Code::not_found) here = client_.create(kube::resources::nodes, wanted, deadline);
   TRY(const Value node, std::move(here).context("registering the node"));
   // What somebody else has set (unschedulable, labels, taints, further capacity) stays.
-  Value patch = Value::object({{"metadata", Value::object({{"labels", wanted.at("metadata", "labels")}, {"annotations", wanted.at("metadata", "annotations")}})}});
-  TRY(const Value labelled, client_.patch(kube::resources::nodes, key, kube::PatchType::merge, patch, deadline).context("registering the node"));
+  Value patch = Value::object(
+      {{"metadata", Value::object({{"labels", wanted.at("metadata", "labels")}, {"annotations", wanted.at("metadata", "annotations")}})}});
+  TRY(const Value labelled,
+      client_.patch(kube::resources::nodes, key, kube::PatchType::merge, patch, deadline).context("registering the node"));
   Value status = wanted["status"];
   for (Value& condition : status["conditions"].array()) {
     for (const Value& before : node.at("status", "conditions").as_array())
-      if (before["type"] == condition["type"] && before["status"] == condition["status"]) condition["lastTransitionTime"] = before["lastTransitionTime"];
+      if (before["type"] == condition["type"] && before["status"] == condition["status"])
+        condition["lastTransitionTime"] = before["lastTransitionTime"];
   }
-  TRY(const Value stated, client_.patch(kube::resources::nodes, key, kube::PatchType::merge, Value::object({{"status", status}}), deadline, "status").context("registering the node"));
+  TRY(const Value stated,
+      client_.patch(kube::resources::nodes, key, kube::PatchType::merge, Value::object({{"status", status}}), deadline, "status")
+          .context("registering the node"));
   return {};
 }
 
@@ -119,7 +152,8 @@ void Agent::find_pods() {
       continue;
     }
     const std::string uid(entry.path().filename().native());
-    auto runtime = std::make_shared<PodRuntime>(node_, uid, kube::Key{std::string((*object)["namespace"].as_string()), std::string((*object)["name"].as_string())});
+    auto runtime = std::make_shared<PodRuntime>(
+        node_, uid, kube::Key{std::string((*object)["namespace"].as_string()), std::string((*object)["name"].as_string())});
     {
       const std::scoped_lock lock(mutex_);
       runtimes_.emplace(uid, runtime);
@@ -144,21 +178,27 @@ std::vector<std::shared_ptr<PodRuntime>> Agent::runtimes_of(const kube::Key& key
 }
 
 std::string Agent::hosts_of(const Pod& pod) const {
-  std::string out = "# Written by masu: names of this pod, its neighbours and the Services of its namespace.\n127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n";
+  std::string out =
+      "# Written by masu: names of this pod, its neighbours and the Services of its namespace.\n"
+      "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n";
   const std::string& ip = node_.facts.pod_ip;
-  const auto domain = [](const std::string& name, const std::string& name_space) { return cat(name, ".", name_space, ".svc.cluster.local"); };
+  const auto domain = [](const std::string& name, const std::string& name_space) {
+    return cat(name, ".", name_space, ".svc.cluster.local");
+  };
   out += cat(ip, "\t");
   if (!pod.subdomain.empty()) out += cat(pod.hostname, ".", domain(pod.subdomain, pod.meta.name_space), "\t");
   out += pod.hostname + "\n";
   for (const auto& [address, names] : pod.host_aliases) out += cat(address, "\t", join(names, "\t"), "\n");
   for (const auto& service : services_.list(pod.meta.name_space)) {
     const std::string& name = service->meta.name;
-    out += cat(ip, "\t", name, "\t", name, ".", pod.meta.name_space, "\t", name, ".", pod.meta.name_space, ".svc\t", domain(name, pod.meta.name_space), "\n");
+    out += cat(ip, "\t", name, "\t", name, ".", pod.meta.name_space, "\t", name, ".", pod.meta.name_space, ".svc\t",
+        domain(name, pod.meta.name_space), "\n");
   }
   for (const auto& other : pods_.list(pod.meta.name_space)) {
     if (other->subdomain.empty() || other->meta.uid == pod.meta.uid) continue;
     const std::string full = cat(other->hostname, ".", other->subdomain);
-    out += cat(ip, "\t", domain(full, pod.meta.name_space), "\t", full, "\t", full, ".", pod.meta.name_space, "\t", full, ".", pod.meta.name_space, ".svc\n");
+    out += cat(ip, "\t", domain(full, pod.meta.name_space), "\t", full, "\t", full, ".", pod.meta.name_space, "\t", full, ".",
+        pod.meta.name_space, ".svc\n");
   }
   // The machine's own names, but for those of the loopback.
   for (const std::string& line : split(read_file("/etc/hosts").value_or(""), '\n')) {
@@ -192,7 +232,8 @@ Result<std::optional<Duration>> Agent::reconcile_one(PodRuntime& runtime, const 
     known = *pod;
     hosts = hosts_of(known);
     // Our own last word, if the cache has not heard of it yet.
-    if (const std::uint64_t version = version_number(pod->meta.resource_version); version < runtime.sent_version) known.status = runtime.sent_status;
+    if (const std::uint64_t version = version_number(pod->meta.resource_version); version < runtime.sent_version)
+      known.status = runtime.sent_status;
   }
   std::optional<Duration> wait;
   // What is started now changes what is to be done next: a few rounds, then one status.
@@ -244,7 +285,8 @@ Status Agent::perform(PodRuntime& runtime, const Pod* pod, const Action& action,
       return {};
     }
     case Action::Kind::delete_object: {
-      const Status removed = client_.remove(kube::resources::pods, runtime.key(), {.grace_s = 0, .uid = runtime.uid(), .resource_version = {}}, deadline);
+      const Status removed =
+          client_.remove(kube::resources::pods, runtime.key(), {.grace_s = 0, .uid = runtime.uid(), .resource_version = {}}, deadline);
       if (removed.ok() || removed.error().code == Code::not_found || removed.error().code == Code::conflict) return {};
       return removed;
     }
@@ -270,7 +312,8 @@ Status Agent::write_status(PodRuntime& runtime, const Pod& pod, const Value& sta
       const Value& reason = now[i].at("state", "waiting", "reason");
       const std::string_view word = reason.as_string();
       if (reason == before || word.empty() || word == "ContainerCreating" || word == "PodInitializing") continue;
-      event(runtime, "Warning", word == "CrashLoopBackOff" ? "BackOff" : "Failed", cat(now[i]["name"].as_string(), ": ", now[i].at("state", "waiting", "message").as_string()), deadline);
+      event(runtime, "Warning", word == "CrashLoopBackOff" ? "BackOff" : "Failed",
+          cat(now[i]["name"].as_string(), ": ", now[i].at("state", "waiting", "message").as_string()), deadline);
     }
   }
   return {};
@@ -288,14 +331,20 @@ std::optional<Duration> Agent::probe(PodRuntime& runtime, const Pod& pod, const 
 }
 
 void Agent::event(const PodRuntime& runtime, std::string type, std::string reason, std::string message, Deadline deadline) const {
-  const controller::Action one = controller::Event{.resource = kube::resources::pods, .key = runtime.key(), .uid = runtime.uid(), .type = std::move(type), .reason = std::move(reason), .message = std::move(message)};
+  const controller::Action one = controller::Event{.resource = kube::resources::pods,
+      .key = runtime.key(),
+      .uid = runtime.uid(),
+      .type = std::move(type),
+      .reason = std::move(reason),
+      .message = std::move(message)};
   static_cast<void>(performer_.perform({&one, 1}, deadline));  // an event that is lost fails nothing
 }
 
 net::Handler Agent::handler() {
   return [this](const net::Request& request) -> net::Answer {
     std::vector<std::string> parts;
-    for (const std::string& part : split(std::string_view(request.path).substr(request.path.starts_with("/") ? 1 : 0), '/')) parts.push_back(net::percent_decode(part));
+    for (const std::string& part : split(std::string_view(request.path).substr(request.path.starts_with("/") ? 1 : 0), '/'))
+      parts.push_back(net::percent_decode(part));
     if (parts[0] == "healthz") return net::Reply{.status = 200, .headers = {{"Content-Type", "text/plain"}}, .body = "ok"};
     if (parts[0] == "containerLogs" && parts.size() == 4) return logs(request, parts);
     return net::Reply{.status = 404, .headers = {{"Content-Type", "text/plain"}}, .body = "404 page not found\n"};
@@ -305,8 +354,8 @@ net::Handler Agent::handler() {
 net::Answer Agent::logs(const net::Request& request, const std::vector<std::string>& parts) {
   // A Status, so that kubectl shows the sentence.
   const auto refuse = [](int status, const std::string& sentence) {
-    const Value body = Value::object({{"kind", "Status"}, {"apiVersion", "v1"}, {"metadata", Object{}}, {"status", "Failure"}, {"message", sentence},
-                                      {"reason", status == 404 ? "NotFound" : "BadRequest"}, {"code", status}});
+    const Value body = Value::object({{"kind", "Status"}, {"apiVersion", "v1"}, {"metadata", Object{}}, {"status", "Failure"},
+        {"message", sentence}, {"reason", status == 404 ? "NotFound" : "BadRequest"}, {"code", status}});
     return net::Reply{.status = status, .headers = {{"Content-Type", "application/json"}}, .body = to_json(body) + "\n"};
   };
   const auto options = log_options(request.query, clock_.now());
@@ -330,10 +379,12 @@ net::Answer Agent::logs(const net::Request& request, const std::vector<std::stri
   bool lives = false;
   int attempt = -1;
   for (const ContainerRecord& record : read_records(folders.root, lives, Deadline::after(5s)).value_or({}))
-    if (record.id.substr(0, record.id.rfind('.')) == container) attempt = std::max(attempt, std::atoi(record.id.c_str() + record.id.rfind('.') + 1));
+    if (record.id.substr(0, record.id.rfind('.')) == container)
+      attempt = std::max(attempt, std::atoi(record.id.c_str() + record.id.rfind('.') + 1));
   attempt = std::max(attempt, newest());
   if (attempt < 0) return refuse(400, cat("container ", quote(container), " in pod ", quote(key.name), " is waiting to start"));
-  if (options->previous && attempt == 0) return refuse(400, cat("previous terminated container ", quote(container), " in pod ", quote(key.name), " not found"));
+  if (options->previous && attempt == 0)
+    return refuse(400, cat("previous terminated container ", quote(container), " in pod ", quote(key.name), " not found"));
   const fs::path path = folders.log(container, options->previous ? attempt - 1 : attempt);
   const net::Headers headers = {{"Content-Type", "text/plain"}};
   if (!options->follow) return net::Reply{.status = 200, .headers = headers, .body = read_log(path, *options)};

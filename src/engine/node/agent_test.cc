@@ -23,18 +23,32 @@ class HostImages final : public ImageStore {
  public:
   Result<Image> resolve(std::string_view name) override {
     if (name != "host") return Error{Code::not_found, cat("image ", quote(name), " is not here")};
-    return Image{.name = "host", .id = "host", .layers = {"/"}, .config = {.entrypoint = {}, .command = {}, .environment = {{"PATH", "/usr/local/bin:/usr/bin:/bin"}}, .working_directory = {}, .user = {}}, .binds = {}};
+    return Image{.name = "host",
+        .id = "host",
+        .layers = {"/"},
+        .config = {.entrypoint = {},
+            .command = {},
+            .environment = {{"PATH", "/usr/local/bin:/usr/bin:/bin"}},
+            .working_directory = {},
+            .user = {}},
+        .binds = {}};
   }
-  Result<Image> pull(std::string_view name, std::string_view, Deadline) override { return Error{Code::unavailable, cat("no registry has ", quote(name))}; }
+  Result<Image> pull(std::string_view name, std::string_view, Deadline) override {
+    return Error{Code::unavailable, cat("no registry has ", quote(name))};
+  }
 };
 
-fs::path shim_program() { return fs::read_symlink("/proc/self/exe").parent_path().parent_path().parent_path().parent_path() / "bin" / "masu-shim"; }
+fs::path shim_program() {
+  return fs::read_symlink("/proc/self/exe").parent_path().parent_path().parent_path().parent_path() / "bin" / "masu-shim";
+}
 
 pid_t shim_of(const fs::path& folder) {
   for (const auto& entry : fs::directory_iterator("/proc")) {
     std::error_code ignored;
     const pid_t pid = std::atoi(entry.path().filename().c_str());
-    if (pid > 0 && fs::read_symlink(entry.path() / "cwd", ignored) == folder && read_file(entry.path() / "comm").value_or("") == "masu-shim\n") return pid;
+    if (pid > 0 && fs::read_symlink(entry.path() / "cwd", ignored) == folder &&
+        read_file(entry.path() / "comm").value_or("") == "masu-shim\n")
+      return pid;
   }
   return -1;
 }
@@ -43,7 +57,8 @@ class AgentTest : public testing::TestWithParam<Mode> {
  protected:
   void SetUp() override {
     if (!fs::exists(shim_program())) GTEST_SKIP() << "needs " << shim_program();
-    if (GetParam() == Mode::runc && !(look_at_machine(directory_.path()).best_mode() == Mode::runc)) GTEST_SKIP() << "needs root, runc and overlays over /";
+    if (GetParam() == Mode::runc && !(look_at_machine(directory_.path()).best_mode() == Mode::runc))
+      GTEST_SKIP() << "needs root, runc and overlays over /";
     launch();
   }
   void TearDown() override {
@@ -53,7 +68,15 @@ class AgentTest : public testing::TestWithParam<Mode> {
   }
   void launch() {
     agent_ = std::make_unique<Agent>(client_, images_, system_clock(),
-        AgentOptions{.data = directory_.path(), .name = "n1", .shim_program = shim_program(), .address = "unix:/x", .mode = GetParam(), .api_host = "127.0.0.1", .api_port = "6443", .hidden = {directory_.path()}, .threads = 2});
+        AgentOptions{.data = directory_.path(),
+            .name = "n1",
+            .shim_program = shim_program(),
+            .address = "unix:/x",
+            .mode = GetParam(),
+            .api_host = "127.0.0.1",
+            .api_port = "6443",
+            .hidden = {directory_.path()},
+            .threads = 2});
     ASSERT_TRUE(agent_->start(Deadline::after(10s)).ok());
   }
   void create(const std::string& name, std::string_view spec) {
@@ -76,7 +99,8 @@ class AgentTest : public testing::TestWithParam<Mode> {
     }
   }
   std::string logs(const std::string& name, const std::string& container, net::Query query = {}) {
-    const net::Answer answer = agent_->handler()({.method = "GET", .path = cat("/containerLogs/ml/", name, "/", container), .query = std::move(query)});
+    const net::Answer answer =
+        agent_->handler()({.method = "GET", .path = cat("/containerLogs/ml/", name, "/", container), .query = std::move(query)});
     if (const auto* reply = std::get_if<net::Reply>(&answer)) return reply->body;
     const auto& stream = std::get<net::Subscription>(answer).stream;
     std::string out, piece;
@@ -112,7 +136,8 @@ TEST_P(AgentTest, RunsAPodToItsEnd) {
 
 TEST_P(AgentTest, ATrainingPodSetsUpTrainsAndCollects) {
   api_.put(kube::resources::config_maps, parse_json(R"({"metadata":{"name":"conf","namespace":"ml"},"data":{"a":"from-map"}})").value_or(Value{}));
-  create("train", R"({"restartPolicy":"Never","serviceAccountName":"default","containers":[{"name":"training","image":"host","command":["sh","-c","cat /masu/setup /masu/conf/a /var/run/secrets/kubernetes.io/serviceaccount/token && echo 1 > /masu/metric"],
+  create("train",
+      R"({"restartPolicy":"Never","serviceAccountName":"default","containers":[{"name":"training","image":"host","command":["sh","-c","cat /masu/setup /masu/conf/a /var/run/secrets/kubernetes.io/serviceaccount/token && echo 1 > /masu/metric"],
       "volumeMounts":[{"name":"masu","mountPath":"/masu"},{"name":"conf","mountPath":"/masu/conf"},{"name":"token","mountPath":"/var/run/secrets/kubernetes.io/serviceaccount"}]}],
     "initContainers":[{"name":"setup","image":"host","command":["sh","-c","echo prepared > /masu/setup"],"volumeMounts":[{"name":"masu","mountPath":"/masu"}]},
       {"name":"collector","image":"host","restartPolicy":"Always","command":["sh","-c","trap 'cat /masu/metric > /masu/collected; exit 0' TERM; while :; do sleep 0.01; done"],"volumeMounts":[{"name":"masu","mountPath":"/masu"}]}],
@@ -150,12 +175,14 @@ TEST_P(AgentTest, AContainerOutlivesItsShim) {
   ASSERT_TRUE(write_file(folder / "volumes/v/stop", "").ok());
   until([&] { return phase("tough") == "Failed"; });
   // Its exit code is lost with its parent; its words are not.
-  EXPECT_EQ(pod("tough")["status"]["containerStatuses"].as_array().at(0).at("state", "terminated", "reason").as_string(), "ContainerStatusUnknown");
+  EXPECT_EQ(pod("tough")["status"]["containerStatuses"].as_array().at(0).at("state", "terminated", "reason").as_string(),
+      "ContainerStatusUnknown");
   EXPECT_EQ(logs("tough", "main"), "started\nstopped\n");
 }
 
 TEST_P(AgentTest, ProbesDecideWhetherAPodIsReadyAndAlive) {
-  create("probed", R"({"containers":[{"name":"main","image":"host","command":["sh","-c","touch /v/ready; while :; do sleep 0.01; done"],"volumeMounts":[{"name":"v","mountPath":"/v"}],
+  create("probed",
+      R"({"containers":[{"name":"main","image":"host","command":["sh","-c","touch /v/ready; while :; do sleep 0.01; done"],"volumeMounts":[{"name":"v","mountPath":"/v"}],
     "readinessProbe":{"exec":{"command":["test","-e","/v/ready"]},"periodSeconds":1},"livenessProbe":{"exec":{"command":["test","!","-e","/v/dead"]},"periodSeconds":1,"failureThreshold":1}}],
     "terminationGracePeriodSeconds":0,"volumes":[{"name":"v","emptyDir":{}}]})");
   const auto status = [&] { return pod("probed")["status"]["containerStatuses"].as_array().at(0); };
@@ -188,7 +215,9 @@ TEST_P(AgentTest, TroubleIsSaidInKubernetesWords) {
     const Array& list = object.at("status", "containerStatuses").as_array();
     return list.empty() ? std::string() : std::string(list[0].at("state", "waiting", "reason").as_string());
   };
-  until([&] { return waiting("noimage") == "ErrImageNeverPull" && waiting("nomap") == "CreateContainerConfigError" && phase("noprogram") == "Failed"; });
+  until([&] {
+    return waiting("noimage") == "ErrImageNeverPull" && waiting("nomap") == "CreateContainerConfigError" && phase("noprogram") == "Failed";
+  });
   const Value ended = pod("noprogram")["status"]["containerStatuses"].as_array().at(0).at("state", "terminated");
   EXPECT_EQ(ended["reason"].as_string(), "StartError");
   EXPECT_EQ(ended["exitCode"].as_integer(), 128);
@@ -208,7 +237,8 @@ TEST_P(AgentTest, APodTakesLittleTime) {
   EXPECT_LT(times[2], 2.0);
 }
 
-INSTANTIATE_TEST_SUITE_P(Modes, AgentTest, testing::Values(Mode::process, Mode::runc), [](const auto& info) { return info.param == Mode::runc ? "Runc" : "Process"; });
+INSTANTIATE_TEST_SUITE_P(Modes, AgentTest, testing::Values(Mode::process, Mode::runc),
+    [](const auto& info) { return info.param == Mode::runc ? "Runc" : "Process"; });
 
 }  // namespace
 }  // namespace masu::node

@@ -11,11 +11,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const std::vector<std::string> default_capabilities = {"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FSETID", "CAP_FOWNER", "CAP_MKNOD", "CAP_NET_RAW", "CAP_SETGID",
-    "CAP_SETUID", "CAP_SETFCAP", "CAP_SETPCAP", "CAP_NET_BIND_SERVICE", "CAP_SYS_CHROOT", "CAP_KILL", "CAP_AUDIT_WRITE"};
-const std::vector<std::string> further_capabilities = {"CAP_DAC_READ_SEARCH", "CAP_LINUX_IMMUTABLE", "CAP_NET_BROADCAST", "CAP_NET_ADMIN", "CAP_IPC_LOCK",
-    "CAP_IPC_OWNER", "CAP_SYS_MODULE", "CAP_SYS_RAWIO", "CAP_SYS_PTRACE", "CAP_SYS_PACCT", "CAP_SYS_ADMIN", "CAP_SYS_BOOT", "CAP_SYS_NICE", "CAP_SYS_RESOURCE",
-    "CAP_SYS_TIME", "CAP_SYS_TTY_CONFIG", "CAP_LEASE", "CAP_AUDIT_CONTROL", "CAP_MAC_OVERRIDE", "CAP_MAC_ADMIN", "CAP_SYSLOG", "CAP_WAKE_ALARM", "CAP_BLOCK_SUSPEND"};
+const std::vector<std::string> default_capabilities = {"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FSETID", "CAP_FOWNER", "CAP_MKNOD",
+    "CAP_NET_RAW", "CAP_SETGID", "CAP_SETUID", "CAP_SETFCAP", "CAP_SETPCAP", "CAP_NET_BIND_SERVICE", "CAP_SYS_CHROOT", "CAP_KILL",
+    "CAP_AUDIT_WRITE"};
+const std::vector<std::string> further_capabilities = {"CAP_DAC_READ_SEARCH", "CAP_LINUX_IMMUTABLE", "CAP_NET_BROADCAST", "CAP_NET_ADMIN",
+    "CAP_IPC_LOCK", "CAP_IPC_OWNER", "CAP_SYS_MODULE", "CAP_SYS_RAWIO", "CAP_SYS_PTRACE", "CAP_SYS_PACCT", "CAP_SYS_ADMIN", "CAP_SYS_BOOT",
+    "CAP_SYS_NICE", "CAP_SYS_RESOURCE", "CAP_SYS_TIME", "CAP_SYS_TTY_CONFIG", "CAP_LEASE", "CAP_AUDIT_CONTROL", "CAP_MAC_OVERRIDE",
+    "CAP_MAC_ADMIN", "CAP_SYSLOG", "CAP_WAKE_ALARM", "CAP_BLOCK_SUSPEND"};
 
 std::vector<std::string> capabilities(const SecurityContext& security) {
   std::set<std::string> out(default_capabilities.begin(), default_capabilities.end());
@@ -24,7 +26,8 @@ std::vector<std::string> capabilities(const SecurityContext& security) {
     if (name == "ALL") out.clear();
     else out.erase(full_name(name));
   }
-  const bool all = security.privileged || std::find(security.add_capabilities.begin(), security.add_capabilities.end(), "ALL") != security.add_capabilities.end();
+  const bool all = security.privileged ||
+                   std::find(security.add_capabilities.begin(), security.add_capabilities.end(), "ALL") != security.add_capabilities.end();
   if (all) {
     out.insert(default_capabilities.begin(), default_capabilities.end());
     out.insert(further_capabilities.begin(), further_capabilities.end());
@@ -78,13 +81,15 @@ Result<std::vector<Bind>> binds_of(const BundleInput& input) {
   }
   if (!input.pod.host_network) out.push_back({(input.pod_directory / "hostname").native(), "/etc/hostname", false});
   for (const auto& [source, target] : input.image.binds) out.push_back({source.native(), target.native(), true});
-  if (!input.container.termination_path.empty()) out.push_back({(input.directory / "termination").native(), input.container.termination_path, false});
+  if (!input.container.termination_path.empty())
+    out.push_back({(input.directory / "termination").native(), input.container.termination_path, false});
 
   std::vector<Bind> volumes;
   for (const Mount& mount : input.container.mounts) {
     const auto placed = input.volumes.find(mount.volume);
     if (placed == input.volumes.end())
-      return Error{Code::invalid, cat("container ", quote(input.container.name), " mounts volume ", quote(mount.volume), ", which the pod does not have")};
+      return Error{Code::invalid,
+          cat("container ", quote(input.container.name), " mounts volume ", quote(mount.volume), ", which the pod does not have")};
     fs::path source = placed->second.path;
     const std::string sub_path = !mount.sub_path_expr.empty() ? expand(mount.sub_path_expr, input.environment) : mount.sub_path;
     for (const std::string& part : split(sub_path, '/'))
@@ -92,7 +97,9 @@ Result<std::vector<Bind>> binds_of(const BundleInput& input) {
     if (!sub_path.empty()) source /= fs::path(sub_path).relative_path();
     volumes.push_back({source.native(), fs::path(mount.path).lexically_normal().native(), mount.read_only || placed->second.read_only});
   }
-  std::stable_sort(volumes.begin(), volumes.end(), [](const Bind& a, const Bind& b) { return std::count(a.target.begin(), a.target.end(), '/') < std::count(b.target.begin(), b.target.end(), '/'); });
+  std::stable_sort(volumes.begin(), volumes.end(), [](const Bind& a, const Bind& b) {
+    return std::count(a.target.begin(), a.target.end(), '/') < std::count(b.target.begin(), b.target.end(), '/');
+  });
   out.insert(out.end(), volumes.begin(), volumes.end());
   return out;
 }
@@ -114,7 +121,8 @@ Value mounts_of(const BundleInput& input, const std::vector<Bind>& binds) {
     out.push_back(mount("/run", "tmpfs", "tmpfs", {"nosuid", "nodev", "mode=755"}));
     for (const std::string& hidden : covered(input)) out.push_back(mount(hidden, "tmpfs", "tmpfs", {"ro", "mode=000", "size=4k"}));
   }
-  for (const Bind& bind : binds) out.push_back(mount(bind.target, "bind", bind.source, {"rbind", "rprivate", bind.read_only ? "ro" : "rw"}));
+  for (const Bind& bind : binds)
+    out.push_back(mount(bind.target, "bind", bind.source, {"rbind", "rprivate", bind.read_only ? "ro" : "rw"}));
   return out;
 }
 
@@ -147,11 +155,13 @@ Result<Value> config_of(const BundleInput& input, const std::vector<Bind>& binds
   const Value names = Value::strings(capabilities(security));
   // A program that is not root gets no capability merely by being started.
   const Value effective = user.user == 0 ? names : Value(Array{});
-  std::string directory = !input.container.working_directory.empty() ? input.container.working_directory : input.image.config.working_directory;
+  std::string directory =
+      !input.container.working_directory.empty() ? input.container.working_directory : input.image.config.working_directory;
   if (directory.empty()) directory = "/";
   Value process = Value::object({{"terminal", false}, {"args", Value::strings(input.words)}, {"env", environment}, {"cwd", directory},
       {"user", Value::object({{"uid", user.user}, {"gid", user.group}})},
-      {"capabilities", Value::object({{"bounding", names}, {"effective", effective}, {"permitted", effective}})}, {"noNewPrivileges", security.no_new_privileges}});
+      {"capabilities", Value::object({{"bounding", names}, {"effective", effective}, {"permitted", effective}})},
+      {"noNewPrivileges", security.no_new_privileges}});
   if (input.pod.fs_group) process["user"]["additionalGids"] = Value::array({*input.pod.fs_group});
 
   Value namespaces = Value::array({Value::object({{"type", "pid"}}), Value::object({{"type", "mount"}}), Value::object({{"type", "ipc"}})});
@@ -162,12 +172,13 @@ Result<Value> config_of(const BundleInput& input, const std::vector<Bind>& binds
     linux_part["cgroupsPath"] = cat(cgroup_of(input.pod), "/", input.container.name, "-", input.attempt);
   }
   if (!security.privileged) {
-    linux_part["maskedPaths"] = Value::strings({"/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats",
-                                                "/proc/sched_debug", "/proc/scsi", "/sys/firmware"});
+    linux_part["maskedPaths"] = Value::strings({"/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
+        "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/sys/firmware"});
     linux_part["readonlyPaths"] = Value::strings({"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"});
   }
-  Value config = Value::object({{"ociVersion", "1.0.2"}, {"process", process}, {"root", Value::object({{"path", (input.directory / "rootfs").native()}, {"readonly", security.read_only_root}})},
-                                {"mounts", mounts_of(input, binds)}, {"linux", linux_part}});
+  Value config = Value::object({{"ociVersion", "1.0.2"}, {"process", process},
+      {"root", Value::object({{"path", (input.directory / "rootfs").native()}, {"readonly", security.read_only_root}})},
+      {"mounts", mounts_of(input, binds)}, {"linux", linux_part}});
   if (!input.pod.host_network) config["hostname"] = input.pod.hostname;
   return config;
 }
@@ -180,7 +191,9 @@ std::string escaped(const fs::path& path) { return replace_all(replace_all(path.
 std::string cgroup_of(const Pod& pod) { return cat("/masu/", pod.meta.uid); }
 
 Result<Bundle> make_bundle(const BundleInput& input) {
-  if (input.words.empty()) return Error{Code::invalid, cat("container ", quote(input.container.name), " has no command and neither has image ", quote(input.image.name))};
+  if (input.words.empty())
+    return Error{
+        Code::invalid, cat("container ", quote(input.container.name), " has no command and neither has image ", quote(input.image.name))};
   const User user = user_of(input);
   if (input.container.security.run_as_non_root && user.user == 0)
     return Error{Code::invalid, cat("container has runAsNonRoot and image ", quote(input.image.name), " will run as root")};
@@ -193,15 +206,21 @@ Result<Bundle> make_bundle(const BundleInput& input) {
   request.backoff_level = input.backoff_level;
   if (input.mode == Mode::process) {
     if (!input.image.shows_host())
-      return Error{Code::unsupported, cat("image ", quote(input.image.name), " needs containers, and this node runs plain processes: only the image \"host\" and those that show the machine can run here")};
+      return Error{Code::unsupported,
+          cat("image ", quote(input.image.name),
+              " needs containers, and this node runs plain processes: only the image \"host\" and those that show the "
+               "machine can run here")};
     request.mode = "process";
     request.argv = input.words;
     request.environment = input.environment;
-    request.working_directory = !input.container.working_directory.empty() ? input.container.working_directory : input.image.config.working_directory;
+    request.working_directory =
+        !input.container.working_directory.empty() ? input.container.working_directory : input.image.config.working_directory;
     if (input.container.security.user) request.user = user.user;
     if (input.container.security.group) request.group = user.group;
-    for (const std::string& hidden : covered(input)) request.mounts.push_back({.type = "tmpfs", .target = hidden, .options = "mode=000,size=4k"});
-    for (const Bind& bind : binds) request.mounts.push_back({.type = "bind", .source = bind.source, .target = bind.target, .read_only = bind.read_only});
+    for (const std::string& hidden : covered(input))
+      request.mounts.push_back({.type = "tmpfs", .target = hidden, .options = "mode=000,size=4k"});
+    for (const Bind& bind : binds)
+      request.mounts.push_back({.type = "bind", .source = bind.source, .target = bind.target, .read_only = bind.read_only});
     return out;
   }
   request.runc_root = input.runc_root;
@@ -216,8 +235,10 @@ Result<Bundle> make_bundle(const BundleInput& input) {
     request.mounts.push_back({.type = "overlay", .target = host.native(), .options = cat("lowerdir=", escaped(empty), ":/")});
     lower.back() = escaped(host);
   }
-  request.mounts.push_back({.type = "overlay", .target = (input.directory / "rootfs").native(),
-                            .options = cat("lowerdir=", join(lower, ":"), ",upperdir=", escaped(input.directory / "upper"), ",workdir=", escaped(input.directory / "work"))});
+  request.mounts.push_back({.type = "overlay",
+      .target = (input.directory / "rootfs").native(),
+      .options = cat("lowerdir=", join(lower, ":"), ",upperdir=", escaped(input.directory / "upper"),
+          ",workdir=", escaped(input.directory / "work"))});
   TRY(out.config, config_of(input, binds));
   if (input.cgroups.version != CgroupFacts::Version::none)
     request.memory_group = cat(input.cgroups.memory_root, cgroup_of(input.pod), "/", input.container.name, "-", input.attempt);

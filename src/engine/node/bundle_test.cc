@@ -18,9 +18,19 @@ struct Given {
     image = {.name = "host", .id = "host", .layers = {"/"}, .config = {}, .binds = {{"/opt/programs", "/opt/masu/bin"}}};
   }
   Result<Bundle> bundle(Mode mode = Mode::runc) const {
-    return make_bundle({.pod = pod, .container = pod.containers.at(0), .image = image, .environment = environment, .words = words, .volumes = volumes, .directory = "/d/p/containers/c/0",
-                        .pod_directory = "/d/p", .log = "/d/p/logs/c/0.log", .hidden = {"/var/lib/masu"}, .mode = mode,
-                        .cgroups = {.version = CgroupFacts::Version::v1, .memory_root = "/sys/fs/cgroup/memory"}, .runc_root = "/d/runc"});
+    return make_bundle({.pod = pod,
+        .container = pod.containers.at(0),
+        .image = image,
+        .environment = environment,
+        .words = words,
+        .volumes = volumes,
+        .directory = "/d/p/containers/c/0",
+        .pod_directory = "/d/p",
+        .log = "/d/p/logs/c/0.log",
+        .hidden = {"/var/lib/masu"},
+        .mode = mode,
+        .cgroups = {.version = CgroupFacts::Version::v1, .memory_root = "/sys/fs/cgroup/memory"},
+        .runc_root = "/d/runc"});
   }
   Pod pod;
   Image image;

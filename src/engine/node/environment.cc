@@ -8,7 +8,9 @@
 namespace masu::node {
 namespace {
 
-Error not_there(std::string_view kind, const std::string& name) { return Error{Code::not_found, cat(kind, " ", quote(name), " not found")}; }
+Error not_there(std::string_view kind, const std::string& name) {
+  return Error{Code::not_found, cat(kind, " ", quote(name), " not found")};
+}
 
 /// The data of a reference; null if it may be missing and is.
 Result<const std::map<std::string, std::string>*> data_of(const KeyRef& ref, bool secret, const References& references) {
@@ -25,12 +27,14 @@ Result<std::optional<std::string>> key_value(const Pod& pod, const KeyRef& ref, 
   const auto value = data->find(ref.key);
   if (value != data->end()) return std::optional<std::string>(value->second);
   if (ref.optional) return std::optional<std::string>{};
-  return Error{Code::not_found, cat("couldn't find key ", ref.key, " in ", secret ? "Secret " : "ConfigMap ", pod.meta.name_space, "/", ref.name)};
+  return Error{
+      Code::not_found, cat("couldn't find key ", ref.key, " in ", secret ? "Secret " : "ConfigMap ", pod.meta.name_space, "/", ref.name)};
 }
 
 /// Keys that a shell could not name are left out, as everywhere in Kubernetes.
 bool is_variable_name(std::string_view name) {
-  return !name.empty() && name.find('=') == std::string_view::npos && std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c < 127; });
+  return !name.empty() && name.find('=') == std::string_view::npos &&
+         std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c < 127; });
 }
 
 std::string map_text(const std::map<std::string, std::string>& map) {
@@ -97,7 +101,8 @@ Result<std::string> field_value(const Pod& pod, std::string_view path, const Nod
   if (path == "spec.serviceAccountName") return pod.service_account;
   if (path == "status.hostIP" || path == "status.hostIPs") return facts.node_ip;
   if (path == "status.podIP" || path == "status.podIPs") return facts.pod_ip;
-  for (const auto& [prefix, map] : {std::pair{std::string_view("metadata.labels['"), &pod.meta.labels}, {std::string_view("metadata.annotations['"), &pod.meta.annotations}}) {
+  for (const auto& [prefix, map] : {std::pair{std::string_view("metadata.labels['"), &pod.meta.labels},
+           {std::string_view("metadata.annotations['"), &pod.meta.annotations}}) {
     if (!path.starts_with(prefix) || !path.ends_with("']")) continue;
     const auto found = map->find(std::string(path.substr(prefix.size(), path.size() - prefix.size() - 2)));
     return found != map->end() ? found->second : std::string();
@@ -107,9 +112,11 @@ Result<std::string> field_value(const Pod& pod, std::string_view path, const Nod
 
 Result<std::string> resource_value(const Pod& pod, const Container& self, const ResourceRef& ref, const NodeFacts& facts) {
   const Container* container = ref.container.empty() ? &self : pod.container(ref.container);
-  if (container == nullptr) return Error{Code::invalid, cat("resourceFieldRef names container ", quote(ref.container), ", which the pod does not have")};
+  if (container == nullptr)
+    return Error{Code::invalid, cat("resourceFieldRef names container ", quote(ref.container), ", which the pod does not have")};
   const bool limit = ref.resource.starts_with("limits.");
-  if (!limit && !ref.resource.starts_with("requests.")) return Error{Code::invalid, cat("resource ", quote(ref.resource), " begins with neither limits. nor requests.")};
+  if (!limit && !ref.resource.starts_with("requests."))
+    return Error{Code::invalid, cat("resource ", quote(ref.resource), " begins with neither limits. nor requests.")};
   const std::string name = ref.resource.substr(limit ? 7 : 9);
   const auto& map = limit ? container->limits : container->requests;
   Quantity amount;
@@ -160,7 +167,8 @@ Result<std::map<std::string, std::string>> environment_of(const Pod& pod, const 
   return out;
 }
 
-std::vector<std::string> words_of(const Container& container, const ImageConfig& image, const std::map<std::string, std::string>& variables) {
+std::vector<std::string> words_of(
+    const Container& container, const ImageConfig& image, const std::map<std::string, std::string>& variables) {
   std::vector<std::string> out;
   for (const std::string& word : container.command) out.push_back(expand(word, variables));
   const bool own = !container.command.empty();

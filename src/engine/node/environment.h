@@ -44,6 +44,7 @@ Result<std::string> resource_value(const Pod& pod, const Container& self, const 
 Result<std::map<std::string, std::string>> environment_of(const Pod& pod, const Container& container, const ImageConfig& image,
                                                           const References& references, const NodeFacts& facts);
 /// The program and its arguments: command replaces the image's entry point and drops its command; args replace that.
-std::vector<std::string> words_of(const Container& container, const ImageConfig& image, const std::map<std::string, std::string>& variables);
+std::vector<std::string> words_of(
+    const Container& container, const ImageConfig& image, const std::map<std::string, std::string>& variables);
 
 }  // namespace masu::node

@@ -19,7 +19,8 @@ Pod pod_of(std::string_view container) {
 
 Result<std::map<std::string, std::string>> variables(std::string_view container, const References& references = {}) {
   const Pod pod = pod_of(container);
-  return environment_of(pod, pod.containers.at(0), ImageConfig{.environment = {{"PATH", "/bin"}}}, references, NodeFacts{.node_name = "n", .pod_ip = "127.0.0.1", .cpu_milli = 2000, .memory_bytes = 1 << 20});
+  return environment_of(pod, pod.containers.at(0), ImageConfig{.environment = {{"PATH", "/bin"}}}, references,
+      NodeFacts{.node_name = "n", .pod_ip = "127.0.0.1", .cpu_milli = 2000, .memory_bytes = 1 << 20});
 }
 
 TEST(Environment, ExpandsAsKubernetesDoes) {

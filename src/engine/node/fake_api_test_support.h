@@ -49,9 +49,12 @@ class FakeApi {
   }
 
  private:
-  static net::Reply json(int status, const Value& body) { return {.status = status, .headers = {{"Content-Type", "application/json"}}, .body = to_json(body)}; }
+  static net::Reply json(int status, const Value& body) {
+    return {.status = status, .headers = {{"Content-Type", "application/json"}}, .body = to_json(body)};
+  }
   static net::Reply failure(int status, std::string_view reason) {
-    return json(status, Value::object({{"kind", "Status"}, {"status", "Failure"}, {"reason", reason}, {"code", status}, {"message", reason}}));
+    return json(
+        status, Value::object({{"kind", "Status"}, {"status", "Failure"}, {"reason", reason}, {"code", status}, {"message", reason}}));
   }
   /// ".../pods/x" -> "pods"; the collection of an object's path.
   static std::string plural(const std::string& path) {
@@ -84,7 +87,8 @@ class FakeApi {
     std::string path = request.path;
     if (path.ends_with("/status")) path.resize(path.size() - 7);
     if (request.method == "POST" && path.ends_with("/token")) {
-      return json(201, Value::object({{"kind", "TokenRequest"}, {"status", Value::object({{"token", "the-token"}, {"expirationTimestamp", "2100-01-01T00:00:00Z"}})}}));
+      return json(201, Value::object({{"kind", "TokenRequest"},
+                           {"status", Value::object({{"token", "the-token"}, {"expirationTimestamp", "2100-01-01T00:00:00Z"}})}}));
     }
     if (request.method == "POST") {
       Value object = parse_json(request.body).value_or(Value{});
@@ -104,7 +108,8 @@ class FakeApi {
       Value items = Array{};
       for (const auto& [where, object] : objects_)
         if (plural(where) == last) items.push_back(object);
-      return json(200, Value::object({{"kind", "List"}, {"apiVersion", "v1"}, {"metadata", Value::object({{"resourceVersion", std::to_string(version_)}})}, {"items", items}}));
+      return json(200, Value::object({{"kind", "List"}, {"apiVersion", "v1"},
+                           {"metadata", Value::object({{"resourceVersion", std::to_string(version_)}})}, {"items", items}}));
     }
     const auto found = objects_.find(path);
     if (found == objects_.end()) return failure(404, "NotFound");

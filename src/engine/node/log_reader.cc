@@ -41,7 +41,8 @@ Result<std::optional<std::int64_t>> number(const net::Query& query, std::string_
   if (text.empty()) return std::optional<std::int64_t>{};
   std::int64_t value = 0;
   const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (problem != std::errc{} || end != text.data() + text.size() || value < 0) return Error{Code::malformed, cat(name, " ", quote(text), " is no number of 0 or more")};
+  if (problem != std::errc{} || end != text.data() + text.size() || value < 0)
+    return Error{Code::malformed, cat(name, " ", quote(text), " is no number of 0 or more")};
   return std::optional<std::int64_t>(value);
 }
 
@@ -135,7 +136,8 @@ std::string read_log(const fs::path& path, const LogOptions& options) {
   return filter.take(std::string_view(whole).substr(options.tail_lines ? tail_position(whole, *options.tail_lines) : 0));
 }
 
-void follow_log(const fs::path& path, const LogOptions& options, net::Stream& stream, const std::function<bool()>& ended, const std::stop_token& stop) {
+void follow_log(
+    const fs::path& path, const LogOptions& options, net::Stream& stream, const std::function<bool()>& ended, const std::stop_token& stop) {
   LogFilter filter(options);
   const FileDescriptor notify(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
   ::inotify_add_watch(notify.get(), path.parent_path().c_str(), IN_MODIFY | IN_CREATE | IN_MOVED_TO);

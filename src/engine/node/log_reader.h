@@ -50,6 +50,7 @@ std::string tail_of_log(const std::filesystem::path& path, std::int64_t lines, s
 std::string read_log(const std::filesystem::path& path, const LogOptions& options);
 
 /// Sends the log and what is added to it until `ended` says so (and all is read), the stream closes, or stop.
-void follow_log(const std::filesystem::path& path, const LogOptions& options, net::Stream& stream, const std::function<bool()>& ended, const std::stop_token& stop);
+void follow_log(const std::filesystem::path& path, const LogOptions& options, net::Stream& stream, const std::function<bool()>& ended,
+    const std::stop_token& stop);
 
 }  // namespace masu::node

@@ -36,7 +36,8 @@ TEST(LogReader, ShowsWhatKubectlAsksFor) {
       {"no lines", {.tail_lines = 0}, ""},
       {"since a time", {.since = start + 2s}, "three\n"},
       {"so many bytes", {.limit_bytes = 5}, "one\nt"},
-      {"with times, once a line", {.timestamps = true, .tail_lines = 2}, "2026-01-02T00:00:01.000000000Z two,still two\n2026-01-02T00:00:02.000000000Z three\n"},
+      {"with times, once a line", {.timestamps = true, .tail_lines = 2},
+          "2026-01-02T00:00:01.000000000Z two,still two\n2026-01-02T00:00:02.000000000Z three\n"},
   };
   for (const Row& row : rows) {
     SCOPED_TRACE(row.sentence);

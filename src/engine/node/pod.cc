@@ -27,7 +27,8 @@ std::optional<KeyRef> key_ref(const Value& value) {
 
 std::optional<ResourceRef> resource_ref(const Value& value) {
   if (!value.is_object()) return std::nullopt;
-  return ResourceRef{.container = text(value["containerName"]), .resource = text(value["resource"]), .divisor = loose_text(value["divisor"])};
+  return ResourceRef{
+      .container = text(value["containerName"]), .resource = text(value["resource"]), .divisor = loose_text(value["divisor"])};
 }
 
 std::optional<Probe> probe(const Value& value) {
@@ -86,13 +87,18 @@ Container decode_container(const Value& value, const SecurityContext& outer, boo
   out.working_directory = text(value["workingDir"]);
   for (const Value& entry : value["env"].as_array()) {
     const Value& from = entry["valueFrom"];
-    EnvVar variable{.name = text(entry["name"]), .value = text(entry["value"]), .config_map = key_ref(from["configMapKeyRef"]), .secret = key_ref(from["secretKeyRef"]),
-                    .field = std::nullopt, .resource = resource_ref(from["resourceFieldRef"])};
+    EnvVar variable{.name = text(entry["name"]),
+        .value = text(entry["value"]),
+        .config_map = key_ref(from["configMapKeyRef"]),
+        .secret = key_ref(from["secretKeyRef"]),
+        .field = std::nullopt,
+        .resource = resource_ref(from["resourceFieldRef"])};
     if (from["fieldRef"].is_object()) variable.field = text(from["fieldRef"]["fieldPath"]);
     out.env.push_back(std::move(variable));
   }
   for (const Value& entry : value["envFrom"].as_array())
-    out.env_from.push_back({.prefix = text(entry["prefix"]), .config_map = key_ref(entry["configMapRef"]), .secret = key_ref(entry["secretRef"])});
+    out.env_from.push_back(
+        {.prefix = text(entry["prefix"]), .config_map = key_ref(entry["configMapRef"]), .secret = key_ref(entry["secretRef"])});
   for (const Value& entry : value["volumeMounts"].as_array()) {
     out.mounts.push_back({.volume = text(entry["name"]), .path = text(entry["mountPath"]), .sub_path = text(entry["subPath"]),
                           .sub_path_expr = text(entry["subPathExpr"]), .read_only = entry["readOnly"].as_bool()});
@@ -119,7 +125,11 @@ Container decode_container(const Value& value, const SecurityContext& outer, boo
 std::vector<VolumeItem> items(const Value& list) {
   std::vector<VolumeItem> out;
   for (const Value& entry : list.as_array()) {
-    VolumeItem item{.key = text(entry["key"]), .path = text(entry["path"]), .mode = std::nullopt, .field = std::nullopt, .resource = resource_ref(entry["resourceFieldRef"])};
+    VolumeItem item{.key = text(entry["key"]),
+        .path = text(entry["path"]),
+        .mode = std::nullopt,
+        .field = std::nullopt,
+        .resource = resource_ref(entry["resourceFieldRef"])};
     if (entry["mode"].is_integer()) item.mode = static_cast<int>(entry["mode"].as_integer());
     if (entry["fieldRef"].is_object()) item.field = text(entry["fieldRef"]["fieldPath"]);
     out.push_back(std::move(item));

@@ -16,12 +16,15 @@ const ContainerView& view_of(const World& world, const std::string& name) {
   return found != world.containers.end() ? found->second : never;
 }
 
-bool succeeded(const ContainerView& view) { return view.last && !view.last->running() && view.last->exit_code == 0 && !view.last->start_failed; }
+bool succeeded(const ContainerView& view) {
+  return view.last && !view.last->running() && view.last->exit_code == 0 && !view.last->start_failed;
+}
 
 /// Whether an ended container is started again, and when.
 std::optional<Instant> restart_time(const Pod& pod, const Container& container, const ContainerView& view) {
   const std::string& policy = container.sidecar ? "Always" : pod.restart_policy;
-  const bool init = !container.sidecar && std::any_of(pod.init_containers.begin(), pod.init_containers.end(), [&](const Container& c) { return c.name == container.name; });
+  const bool init = !container.sidecar && std::any_of(pod.init_containers.begin(), pod.init_containers.end(),
+                                              [&](const Container& c) { return c.name == container.name; });
   if (policy == "Never") return std::nullopt;
   if (succeeded(view) && (init || policy == "OnFailure")) return std::nullopt;
   return view.last->finished + restart_delay(view.last->backoff_level);
@@ -86,7 +89,8 @@ class Round {
       judgement_.phase = !judgement_.reason.empty() || !all_succeeded() ? "Failed" : "Succeeded";
     }
     if (world_.shim_lives) act({.kind = Action::Kind::end_shim});
-    if (!pod_.finished() || pod_.meta.deleted || pod_.status["containerStatuses"].is_null()) decision_.status = status_of(world_, judgement_);
+    if (!pod_.finished() || pod_.meta.deleted || pod_.status["containerStatuses"].is_null())
+      decision_.status = status_of(world_, judgement_);
     if (pod_.meta.deleted) act({.kind = Action::Kind::delete_object});
     return std::move(decision_);
   }
@@ -211,7 +215,8 @@ class Round {
 
   /// Once a main container was started, the plain init containers are history.
   bool initialized_before() const {
-    return std::any_of(pod_.containers.begin(), pod_.containers.end(), [&](const Container& c) { return view_of(world_, c.name).attempt >= 0; });
+    return std::any_of(
+        pod_.containers.begin(), pod_.containers.end(), [&](const Container& c) { return view_of(world_, c.name).attempt >= 0; });
   }
 
   /// The containers have ended for good: sidecars have nobody to help any more.
@@ -223,7 +228,8 @@ class Round {
   }
 
   bool all_succeeded() const {
-    return std::all_of(pod_.containers.begin(), pod_.containers.end(), [&](const Container& c) { return succeeded(view_of(world_, c.name)); });
+    return std::all_of(
+        pod_.containers.begin(), pod_.containers.end(), [&](const Container& c) { return succeeded(view_of(world_, c.name)); });
   }
 
   void act(Action action) { decision_.actions.push_back(std::move(action)); }

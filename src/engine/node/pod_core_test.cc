@@ -36,7 +36,8 @@ ContainerView running(int attempt = 0) {
 ContainerView ended(int code, int attempt = 0, int level = 0, Duration ago = 1s) {
   ContainerView view;
   view.attempt = attempt;
-  view.last = ContainerRecord{.state = ContainerRecord::State::exited, .started = now - ago - 2s, .finished = now - ago, .exit_code = code, .backoff_level = level};
+  view.last = ContainerRecord{
+      .state = ContainerRecord::State::exited, .started = now - ago - 2s, .finished = now - ago, .exit_code = code, .backoff_level = level};
   return view;
 }
 
@@ -47,7 +48,9 @@ std::vector<std::string> words(const Decision& decision) {
     switch (action.kind) {
       case Action::Kind::prepare: out.push_back("prepare"); break;
       case Action::Kind::start: out.push_back(cat("start ", action.container, ".", action.attempt, " level ", action.backoff_level)); break;
-      case Action::Kind::stop: out.push_back(cat("stop ", action.container, " ", std::chrono::duration_cast<std::chrono::seconds>(action.grace).count(), "s")); break;
+      case Action::Kind::stop:
+        out.push_back(cat("stop ", action.container, " ", std::chrono::duration_cast<std::chrono::seconds>(action.grace).count(), "s"));
+        break;
       case Action::Kind::delete_object: out.push_back("delete"); break;
       case Action::Kind::end_shim: out.push_back("end shim"); break;
       case Action::Kind::clean: out.push_back("clean"); break;

@@ -22,7 +22,10 @@ namespace fs = std::filesystem;
 /// Trouble goes on: more tries, longer waits.
 Trouble again(const std::optional<Trouble>& before, std::string reason, std::string message, Instant now, Duration first, Duration most) {
   const int attempts = before ? before->attempts + 1 : 1;
-  return {.reason = std::move(reason), .message = std::move(message), .retry_at = now + backoff(attempts - 1, first, most), .attempts = attempts};
+  return {.reason = std::move(reason),
+      .message = std::move(message),
+      .retry_at = now + backoff(attempts - 1, first, most),
+      .attempts = attempts};
 }
 
 /// Content replaced in place: a bind mount of the file goes on showing it.
@@ -55,8 +58,10 @@ Result<World> PodRuntime::observe(const Pod* pod, const std::string& hosts, Dead
   world.node_ip = node_.facts.node_ip;
   world.pod_ip = node_.facts.pod_ip;
   world.isolation_reason = node_.mode == Mode::process ? "ProcessMode" : "SharedNetwork";
-  world.isolation_message = node_.mode == Mode::process ? "Containers are plain processes of this machine: they share its network, processes and users, and resource limits do not hold."
-                                                        : "The pod shares the machine's network: its address is the machine's, and ports of different pods collide.";
+  world.isolation_message =
+      node_.mode == Mode::process
+          ? "Containers are plain processes of this machine: they share its network, processes and users, and resource limits do not hold."
+          : "The pod shares the machine's network: its address is the machine's, and ports of different pods collide.";
   world.now = node_.clock.now();
   shim_lives_ = false;
   if (world.anything_left) {
@@ -91,9 +96,12 @@ Result<World> PodRuntime::observe(const Pod* pod, const std::string& hosts, Dead
   world.shim_lives = shim_lives_;
   world.prepared = prepared_ && shim_lives_;
   for (const auto& [name, trouble] : container_troubles_) world.containers[name].trouble = trouble;
-  if (pod != nullptr)
-    for (const Container* container : [&] { std::vector<const Container*> all; for (const auto* list : {&pod->containers, &pod->init_containers}) for (const Container& c : *list) all.push_back(&c); return all; }())
-      if (const auto id = image_ids_.find(container->image); id != image_ids_.end()) world.containers[container->name].image_id = id->second;
+  if (pod == nullptr) return world;
+  for (const auto* list : {&pod->containers, &pod->init_containers}) {
+    for (const Container& container : *list) {
+      if (const auto id = image_ids_.find(container.image); id != image_ids_.end()) world.containers[container.name].image_id = id->second;
+    }
+  }
   return world;
 }
 
@@ -124,27 +132,33 @@ Result<References> PodRuntime::fetch(const Needed& needed, Deadline deadline) co
 
 Result<std::string> PodRuntime::token(const Pod& pod, const VolumeSource& source, Deadline deadline) {
   Value spec = Value::object({{"expirationSeconds", source.expiration_s}, {"audiences", Array{}},
-                              {"boundObjectRef", Value::object({{"kind", "Pod"}, {"apiVersion", "v1"}, {"name", key_.name}, {"uid", uid_}})}});
+      {"boundObjectRef", Value::object({{"kind", "Pod"}, {"apiVersion", "v1"}, {"name", key_.name}, {"uid", uid_}})}});
   if (!source.audience.empty()) spec["audiences"].push_back(source.audience);
   const Value request = Value::object({{"apiVersion", "authentication.k8s.io/v1"}, {"kind", "TokenRequest"}, {"spec", spec}});
-  TRY(const Value answer, node_.client.post(kube::resources::service_accounts, {key_.name_space, pod.service_account}, "token", request, deadline)
-                              .context(cat("asking for a token of service account ", quote(pod.service_account))));
+  TRY(const Value answer,
+      node_.client.post(kube::resources::service_accounts, {key_.name_space, pod.service_account}, "token", request, deadline)
+          .context(cat("asking for a token of service account ", quote(pod.service_account))));
   const Instant now = node_.clock.now();
-  const Instant until = parse_rfc3339(answer.at("status", "expirationTimestamp").as_string()).value_or(now + std::chrono::seconds(source.expiration_s));
+  const Instant until =
+      parse_rfc3339(answer.at("status", "expirationTimestamp").as_string()).value_or(now + std::chrono::seconds(source.expiration_s));
   const Instant due = now + (until - now) * 4 / 5;
   tokens_due_ = tokens_due_ ? std::min(*tokens_due_, due) : due;
   return std::string(answer.at("status", "token").as_string());
 }
 
 Result<PlacedVolume> PodRuntime::claim(const std::string& name, Deadline deadline) const {
-  TRY(const Value claim, node_.client.get(kube::resources::claims, {key_.name_space, name}, deadline).context(cat("reading persistentvolumeclaim ", quote(name))));
+  TRY(const Value claim, node_.client.get(kube::resources::claims, {key_.name_space, name}, deadline)
+                             .context(cat("reading persistentvolumeclaim ", quote(name))));
   const std::string volume_name(claim.at("spec", "volumeName").as_string());
   if (claim.at("status", "phase").as_string() != "Bound" || volume_name.empty())
     return Error{Code::precondition, cat("persistentvolumeclaim ", quote(name), " is not bound yet")};
-  TRY(const Value volume, node_.client.get(kube::resources::volumes, {"", volume_name}, deadline).context(cat("reading persistentvolume ", quote(volume_name))));
+  TRY(const Value volume, node_.client.get(kube::resources::volumes, {"", volume_name}, deadline)
+                              .context(cat("reading persistentvolume ", quote(volume_name))));
   std::string path(volume.at("spec", "hostPath", "path").as_string());
   if (path.empty()) path = volume.at("spec", "local", "path").as_string();
-  if (path.empty()) return Error{Code::unsupported, cat("persistentvolume ", quote(volume_name), " is neither hostPath nor local: this node cannot mount it")};
+  if (path.empty())
+    return Error{
+        Code::unsupported, cat("persistentvolume ", quote(volume_name), " is neither hostPath nor local: this node cannot mount it")};
   TRY_OK(make_directories(path, 0777));
   return PlacedVolume{.path = path};
 }
@@ -178,8 +192,10 @@ void PodRuntime::prepare(const Pod& pod, const std::string& hosts, Deadline dead
     // Who this is, for an agent that finds the folder after a crash.
     // Not synced: after a power loss nothing of it runs.
     if (!fs::exists(folders_.root / "pod.json")) {
-      TRY_OK(write_in_place(folders_.root / "pod.new", to_json(Value::object({{"namespace", key_.name_space}, {"name", key_.name}, {"uid", uid_}}))));
-      if (::rename((folders_.root / "pod.new").c_str(), (folders_.root / "pod.json").c_str()) != 0) return errno_error("writing", folders_.root / "pod.json");
+      TRY_OK(write_in_place(
+          folders_.root / "pod.new", to_json(Value::object({{"namespace", key_.name_space}, {"name", key_.name}, {"uid", uid_}}))));
+      if (::rename((folders_.root / "pod.new").c_str(), (folders_.root / "pod.json").c_str()) != 0)
+        return errno_error("writing", folders_.root / "pod.json");
     }
     TRY_OK(place(pod, deadline));
     TRY_OK(write_in_place(folders_.root / "hosts", hosts));
@@ -239,19 +255,33 @@ void PodRuntime::start(const Pod& pod, const Container& container, int attempt, 
   } else {
     const bool pull = trouble.reason.find("Image") != std::string::npos;
     container_troubles_[container.name] = again(old, trouble.reason, done.error().message, node_.clock.now(), pull ? 10s : 1s, 300s);
-    log::warn("container cannot be started", {{"pod", key_.text()}, {"container", container.name}, {"reason", trouble.reason}, {"error", done.error().message}});
+    log::warn("container cannot be started",
+        {{"pod", key_.text()}, {"container", container.name}, {"reason", trouble.reason}, {"error", done.error().message}});
   }
 }
 
-Status PodRuntime::launch(const Pod& pod, const Container& container, const Image& image, int attempt, int level, Trouble& trouble, Deadline deadline) {
+Status PodRuntime::launch(
+    const Pod& pod, const Container& container, const Image& image, int attempt, int level, Trouble& trouble, Deadline deadline) {
   trouble.reason = "CreateContainerConfigError";
   TRY(const References references, fetch(needed_by(container), deadline));
   TRY(const auto environment, environment_of(pod, container, image.config, references, facts()));
   const std::vector<std::string> words = words_of(container, image.config, environment);
   const fs::path directory = folders_.attempt(container.name, attempt);
-  TRY(const Bundle bundle, make_bundle({.pod = pod, .container = container, .image = image, .environment = environment, .words = words, .volumes = volumes_, .directory = directory,
-      .pod_directory = folders_.root, .log = folders_.log(container.name, attempt), .hidden = node_.hidden, .mode = node_.mode, .cgroups = node_.machine.cgroups,
-      .runc_root = (node_.data / "runc").native(), .attempt = attempt, .backoff_level = level}));
+  TRY(const Bundle bundle, make_bundle({.pod = pod,
+                               .container = container,
+                               .image = image,
+                               .environment = environment,
+                               .words = words,
+                               .volumes = volumes_,
+                               .directory = directory,
+                               .pod_directory = folders_.root,
+                               .log = folders_.log(container.name, attempt),
+                               .hidden = node_.hidden,
+                               .mode = node_.mode,
+                               .cgroups = node_.machine.cgroups,
+                               .runc_root = (node_.data / "runc").native(),
+                               .attempt = attempt,
+                               .backoff_level = level}));
   trouble.reason = "CreateContainerError";
   for (const char* name : {"upper", "work", "rootfs", "empty", "host"}) TRY_OK(make_directories(directory / name));
   for (const char* name : {"tmp", "var-tmp"}) TRY_OK(make_open_directory(directory / name));
@@ -261,7 +291,8 @@ Status PodRuntime::launch(const Pod& pod, const Container& container, const Imag
   for (const Mount& mount : container.mounts) {  // a subPath that is not there is made
     const auto placed = volumes_.find(mount.volume);
     const std::string sub_path = !mount.sub_path_expr.empty() ? expand(mount.sub_path_expr, environment) : mount.sub_path;
-    if (!sub_path.empty() && placed != volumes_.end() && !fs::exists(placed->second.path / sub_path)) TRY_OK(make_directories(placed->second.path / sub_path, 0777));
+    if (!sub_path.empty() && placed != volumes_.end() && !fs::exists(placed->second.path / sub_path))
+      TRY_OK(make_directories(placed->second.path / sub_path, 0777));
   }
   StartRequest request = bundle.request;
   if (node_.mode == Mode::runc) TRY_OK(write_in_place(directory / "config.json", to_json(bundle.config)));
@@ -269,7 +300,8 @@ Status PodRuntime::launch(const Pod& pod, const Container& container, const Imag
   TRY(const Value answer, ask_shim(folders_.root, Value::object({{"op", "start"}, {"start", request.encode()}}), deadline));
   // The folders of the attempt before the last are of no use to anybody.
   if (attempt >= 2) static_cast<void>(remove_tree(folders_.attempt(container.name, attempt - 2)));
-  if (attempt >= 2) static_cast<void>(ask_shim(folders_.root, Value::object({{"op", "remove"}, {"id", cat(container.name, ".", attempt - 2)}}), deadline));
+  if (attempt >= 2)
+    static_cast<void>(ask_shim(folders_.root, Value::object({{"op", "remove"}, {"id", cat(container.name, ".", attempt - 2)}}), deadline));
   return {};
 }
 
@@ -288,7 +320,8 @@ Status PodRuntime::stop(const Pod* pod, const std::string& name, Duration grace,
   return {};
 }
 
-Result<std::pair<int, std::string>> PodRuntime::exec(const std::string& container, const std::vector<std::string>& argv, Duration limit) const {
+Result<std::pair<int, std::string>> PodRuntime::exec(
+    const std::string& container, const std::vector<std::string>& argv, Duration limit) const {
   const auto attempt = attempts_.find(container);
   if (attempt == attempts_.end()) return Error{Code::precondition, cat("container ", quote(container), " does not run")};
   const Value request = Value::object({{"op", "exec"}, {"id", cat(container, ".", attempt->second)}, {"argv", Value::strings(argv)},
@@ -332,7 +365,8 @@ std::optional<Instant> PodRuntime::refresh(const Pod& pod, Deadline deadline) {
 }
 
 void PodRuntime::write_hosts(const std::string& text) const {
-  if (const Status written = write_in_place(folders_.root / "hosts", text); !written.ok()) log::warn("hosts file", {{"pod", key_.text()}, {"error", written.error().message}});
+  if (const Status written = write_in_place(folders_.root / "hosts", text); !written.ok())
+    log::warn("hosts file", {{"pod", key_.text()}, {"error", written.error().message}});
 }
 
 }  // namespace masu::node

@@ -35,8 +35,12 @@ struct NodeContext {
 struct PodFolders {
   std::filesystem::path root;
   std::filesystem::path volumes() const { return root / "volumes"; }
-  std::filesystem::path attempt(const std::string& container, int number) const { return root / "containers" / container / std::to_string(number); }
-  std::filesystem::path log(const std::string& container, int number) const { return root / "logs" / container / (std::to_string(number) + ".log"); }
+  std::filesystem::path attempt(const std::string& container, int number) const {
+    return root / "containers" / container / std::to_string(number);
+  }
+  std::filesystem::path log(const std::string& container, int number) const {
+    return root / "logs" / container / (std::to_string(number) + ".log");
+  }
 };
 
 class PodRuntime {
@@ -85,7 +89,8 @@ class PodRuntime {
   Status place(const Pod& pod, Deadline deadline);
   Result<PlacedVolume> claim(const std::string& name, Deadline deadline) const;
   Result<Image> image(const Pod& pod, const Container& container, Trouble& trouble, Deadline deadline) const;
-  Status launch(const Pod& pod, const Container& container, const Image& image, int attempt, int level, Trouble& trouble, Deadline deadline);
+  Status launch(
+      const Pod& pod, const Container& container, const Image& image, int attempt, int level, Trouble& trouble, Deadline deadline);
   NodeFacts facts() const;
   std::string last_words(const Container* container, const std::string& name, int attempt, const ContainerRecord& record) const;
 

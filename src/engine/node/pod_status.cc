@@ -7,10 +7,15 @@
 namespace masu::node {
 namespace {
 
-std::string container_id(const Pod& pod, const std::string& name, int attempt) { return cat("masu://", pod.meta.uid, "-", name, "-", attempt); }
+std::string container_id(const Pod& pod, const std::string& name, int attempt) {
+  return cat("masu://", pod.meta.uid, "-", name, "-", attempt);
+}
 
 Value terminated(const Pod& pod, const std::string& name, int attempt, const ContainerRecord& record, const std::string& words) {
-  const std::string reason = !record.reason.empty() ? record.reason : record.oom ? "OOMKilled" : record.exit_code == 0 ? "Completed" : "Error";
+  const std::string reason = !record.reason.empty()  ? record.reason
+                             : record.oom            ? "OOMKilled"
+                             : record.exit_code == 0 ? "Completed"
+                                                     : "Error";
   Value out = Value::object({{"exitCode", record.exit_code}, {"reason", reason}, {"startedAt", to_rfc3339(record.started)},
                              {"finishedAt", to_rfc3339(record.finished)}, {"containerID", container_id(pod, name, attempt)}});
   const std::string& message = !record.message.empty() ? record.message : words;
@@ -21,7 +26,8 @@ Value terminated(const Pod& pod, const std::string& name, int attempt, const Con
 /// Why a container waits that never ran.
 Value waiting(const World& world, const ContainerView& view, const PodJudgement& judgement, bool init) {
   if (view.trouble) return Value::object({{"reason", view.trouble->reason}, {"message", view.trouble->message}});
-  const bool before_init = (!judgement.initialized && !world.pod.init_containers.empty() && world.prepared) || (init && !world.pod.init_containers.empty());
+  const bool before_init =
+      (!judgement.initialized && !world.pod.init_containers.empty() && world.prepared) || (init && !world.pod.init_containers.empty());
   Value out = Value::object({{"reason", before_init ? "PodInitializing" : "ContainerCreating"}});
   if (world.trouble) out["message"] = world.trouble->message;
   return out;
@@ -33,8 +39,8 @@ Value container_status(const World& world, const Container& container, const Pod
   const ContainerView view = found != world.containers.end() ? found->second : ContainerView{};
   const auto judged_at = judgement.containers.find(container.name);
   const Judged judged = judged_at != judgement.containers.end() ? judged_at->second : Judged{};
-  Value out = Value::object({{"name", container.name}, {"image", container.image}, {"imageID", view.image_id}, {"restartCount", std::max(view.attempt, 0)},
-                             {"state", Object{}}, {"lastState", Object{}}});
+  Value out = Value::object({{"name", container.name}, {"image", container.image}, {"imageID", view.image_id},
+      {"restartCount", std::max(view.attempt, 0)}, {"state", Object{}}, {"lastState", Object{}}});
   bool ready = false, started = false;
   if (view.attempt >= 0) out["containerID"] = container_id(pod, container.name, view.attempt);
   if (!view.last) {
@@ -47,8 +53,9 @@ Value container_status(const World& world, const Container& container, const Pod
     const Value ended = terminated(pod, container.name, view.attempt, *view.last, view.last_words);
     if (judged.restart_at) {
       const Duration delay = restart_delay(view.last->backoff_level);
-      out["state"]["waiting"] = Value::object({{"reason", "CrashLoopBackOff"},
-          {"message", cat("back-off ", to_human(delay), " restarting failed container=", container.name, " pod=", pod.meta.name, "_", pod.meta.name_space, "(", pod.meta.uid, ")")}});
+      out["state"]["waiting"] = Value::object(
+          {{"reason", "CrashLoopBackOff"}, {"message", cat("back-off ", to_human(delay), " restarting failed container=", container.name,
+                                                           " pod=", pod.meta.name, "_", pod.meta.name_space, "(", pod.meta.uid, ")")}});
       out["lastState"]["terminated"] = ended;
     } else if (view.trouble && !judged.finished) {
       out["state"]["waiting"] = Value::object({{"reason", view.trouble->reason}, {"message", view.trouble->message}});
@@ -97,7 +104,13 @@ Value status_of(const World& world, const PodJudgement& judgement) {
 
   std::vector<kube::Condition> conditions = kube::decode_conditions(pod.status["conditions"]);
   const auto set = [&](std::string type, bool holds, std::string reason = {}, std::string message = {}) {
-    kube::set_condition(conditions, {.type = std::move(type), .status = holds ? "True" : "False", .reason = std::move(reason), .message = std::move(message), .last_transition = {}}, world.now);
+    kube::set_condition(conditions,
+        {.type = std::move(type),
+            .status = holds ? "True" : "False",
+            .reason = std::move(reason),
+            .message = std::move(message),
+            .last_transition = {}},
+        world.now);
   };
   const bool ended = judgement.phase == "Succeeded" || judgement.phase == "Failed";
   const bool good = judgement.phase == "Succeeded";

@@ -27,12 +27,15 @@ int port_of(const Container& container, const Probe& probe) {
 std::optional<std::string> connects(const std::string& host, int port, Duration limit) {
   const addrinfo hints{.ai_flags = AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
   addrinfo* found = nullptr;
-  if (const int code = ::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found); code != 0) return cat(host, ": ", ::gai_strerror(code));
+  if (const int code = ::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found); code != 0)
+    return cat(host, ": ", ::gai_strerror(code));
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owned(found, &::freeaddrinfo);
   const FileDescriptor socket(::socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (::connect(socket.get(), found->ai_addr, found->ai_addrlen) == 0) return std::nullopt;
   pollfd ready{socket.get(), POLLOUT, 0};
-  if (errno != EINPROGRESS || ::poll(&ready, 1, static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(limit).count())) <= 0) return "no connection in time";
+  if (errno != EINPROGRESS ||
+      ::poll(&ready, 1, static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(limit).count())) <= 0)
+    return "no connection in time";
   int problem = 0;
   socklen_t size = sizeof problem;
   ::getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &problem, &size);
@@ -59,9 +62,13 @@ std::optional<std::string> run_probe(const PodRuntime& runtime, const Container&
   const std::string& host = probe.host.empty() ? pod_ip : probe.host;
   const int port = port_of(container, probe);
   if (probe.kind == Probe::Kind::tcp) return connects(host, port, limit);
-  const net::Endpoint endpoint{.host = host, .port = static_cast<std::uint16_t>(port), .unix_path = {}, .tls = probe.scheme == "HTTPS", .insecure = true};
+  const net::Endpoint endpoint{
+      .host = host, .port = static_cast<std::uint16_t>(port), .unix_path = {}, .tls = probe.scheme == "HTTPS", .insecure = true};
   net::Client client;
-  net::Request request{.method = "GET", .path = probe.path.substr(0, probe.path.find('?')), .query = net::Query::parse(probe.path.find('?') == std::string::npos ? std::string_view() : std::string_view(probe.path).substr(probe.path.find('?') + 1))};
+  net::Request request{.method = "GET",
+      .path = probe.path.substr(0, probe.path.find('?')),
+      .query = net::Query::parse(
+          probe.path.find('?') == std::string::npos ? std::string_view() : std::string_view(probe.path).substr(probe.path.find('?') + 1))};
   for (const auto& [name, value] : probe.headers) request.headers.set(name, value);
   const auto reply = client.call(endpoint, request, Deadline::after(limit));
   if (!reply.ok()) return reply.error().message;
@@ -69,7 +76,8 @@ std::optional<std::string> run_probe(const PodRuntime& runtime, const Container&
   return std::nullopt;
 }
 
-std::optional<Duration> probe_container(PodRuntime& runtime, const Container& container, const ContainerView& view, Instant now, const std::string& pod_ip) {
+std::optional<Duration> probe_container(
+    PodRuntime& runtime, const Container& container, const ContainerView& view, Instant now, const std::string& pod_ip) {
   PodRuntime::Probed& state = runtime.probed[container.name];
   if (state.attempt != view.attempt) {
     state = {};
@@ -86,7 +94,8 @@ std::optional<Duration> probe_container(PodRuntime& runtime, const Container& co
     const Instant due = std::max(first, timer.next);
     if (due > now) return sooner(due - now);
     const auto trouble = run_probe(runtime, container, *probe, pod_ip);
-    if (trouble) log::debug("probe failed", {{"pod", runtime.key().text()}, {"container", container.name}, {"probe", kind}, {"error", *trouble}});
+    if (trouble)
+      log::debug("probe failed", {{"pod", runtime.key().text()}, {"container", container.name}, {"probe", kind}, {"error", *trouble}});
     ProbeCount count{.in_a_row = timer.in_a_row, .last = timer.last};
     const bool decided = count.add(!trouble, *probe);
     timer = {.next = now + std::chrono::seconds(probe->period_s), .in_a_row = count.in_a_row, .last = count.last};

@@ -19,7 +19,8 @@ struct ProbeCount {
 };
 
 /// Runs the probes that are due and puts what they found into runtime.probed. When to look again, if at all.
-std::optional<Duration> probe_container(PodRuntime& runtime, const Container& container, const ContainerView& view, Instant now, const std::string& pod_ip);
+std::optional<Duration> probe_container(
+    PodRuntime& runtime, const Container& container, const ContainerView& view, Instant now, const std::string& pod_ip);
 
 /// Runs one probe. A reason why it failed, or no value.
 std::optional<std::string> run_probe(const PodRuntime& runtime, const Container& container, const Probe& probe, const std::string& pod_ip);

@@ -24,7 +24,8 @@ Result<std::string> read_line(int fd, Deadline deadline) {
   for (;;) {
     pollfd ready{fd, POLLIN, 0};
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline.remaining()).count();
-    if (::poll(&ready, 1, static_cast<int>(std::min<long long>(left + 1, 60'000))) < 0 && errno != EINTR) return errno_error("waiting for", "a shim");
+    if (::poll(&ready, 1, static_cast<int>(std::min<long long>(left + 1, 60'000))) < 0 && errno != EINTR)
+      return errno_error("waiting for", "a shim");
     if (ready.revents == 0) {
       if (deadline.expired()) return Error{Code::timeout, "the shim did not answer in time"};
       continue;
@@ -51,7 +52,8 @@ Result<FileDescriptor> connect_shim(const std::filesystem::path& pod_directory) 
   if (!socket.valid()) return errno_error("making", "a socket");
   sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
   std::snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/%s", folder.get(), shim_socket_name);
-  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return errno_error("connecting to the shim of", pod_directory);
+  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+    return errno_error("connecting to the shim of", pod_directory);
   return socket;
 }
 

@@ -9,15 +9,19 @@ Instant instant(const Value& value) { return Instant{Duration{value.as_integer()
 Value encode_mounts(const std::vector<ShimMount>& mounts) {
   Value out = Array{};
   for (const ShimMount& mount : mounts)
-    out.push_back(Value::object({{"type", mount.type}, {"source", mount.source}, {"target", mount.target}, {"options", mount.options}, {"read_only", mount.read_only}}));
+    out.push_back(Value::object({{"type", mount.type}, {"source", mount.source}, {"target", mount.target}, {"options", mount.options},
+        {"read_only", mount.read_only}}));
   return out;
 }
 
 std::vector<ShimMount> decode_mounts(const Value& list) {
   std::vector<ShimMount> out;
   for (const Value& mount : list.as_array()) {
-    out.push_back({.type = std::string(mount["type"].as_string()), .source = std::string(mount["source"].as_string()), .target = std::string(mount["target"].as_string()),
-                   .options = std::string(mount["options"].as_string()), .read_only = mount["read_only"].as_bool()});
+    out.push_back({.type = std::string(mount["type"].as_string()),
+        .source = std::string(mount["source"].as_string()),
+        .target = std::string(mount["target"].as_string()),
+        .options = std::string(mount["options"].as_string()),
+        .read_only = mount["read_only"].as_bool()});
   }
   return out;
 }
@@ -25,9 +29,9 @@ std::vector<ShimMount> decode_mounts(const Value& list) {
 }  // namespace
 
 Value StartRequest::encode() const {
-  Value out = Value::object({{"id", id}, {"mode", mode}, {"directory", directory}, {"log", log}, {"runc_root", runc_root}, {"runc_id", runc_id},
-                             {"memory_group", memory_group}, {"argv", Value::strings(argv)}, {"working_directory", working_directory},
-                             {"user", user}, {"group", group}, {"backoff_level", backoff_level}});
+  Value out = Value::object({{"id", id}, {"mode", mode}, {"directory", directory}, {"log", log}, {"runc_root", runc_root},
+      {"runc_id", runc_id}, {"memory_group", memory_group}, {"argv", Value::strings(argv)}, {"working_directory", working_directory},
+      {"user", user}, {"group", group}, {"backoff_level", backoff_level}});
   Object& variables = out["environment"].object();
   for (const auto& [name, value] : environment) variables[name] = value;
   out["mounts"] = encode_mounts(mounts);
@@ -56,9 +60,10 @@ StartRequest StartRequest::decode(const Value& value) {
 }
 
 Value ContainerRecord::encode() const {
-  Value out = Value::object({{"id", id}, {"state", running() ? "running" : "exited"}, {"pid", pid}, {"pid_start", static_cast<std::int64_t>(pid_start)},
-                             {"started", count(started)}, {"finished", count(finished)}, {"exit_code", exit_code}, {"signal", signal}, {"oom", oom},
-                             {"start_failed", start_failed}, {"reason", reason}, {"message", message}, {"backoff_level", backoff_level}});
+  Value out = Value::object(
+      {{"id", id}, {"state", running() ? "running" : "exited"}, {"pid", pid}, {"pid_start", static_cast<std::int64_t>(pid_start)},
+          {"started", count(started)}, {"finished", count(finished)}, {"exit_code", exit_code}, {"signal", signal}, {"oom", oom},
+          {"start_failed", start_failed}, {"reason", reason}, {"message", message}, {"backoff_level", backoff_level}});
   if (stop_by) out["stop_by"] = count(*stop_by);
   return out;
 }

@@ -21,7 +21,8 @@ Status check_inside(const std::string& path) {
   return {};
 }
 
-Status add_data(std::vector<VolumeFile>& out, const VolumeSource& source, const std::map<std::string, std::map<std::string, std::string>>& all, std::string_view word, int mode) {
+Status add_data(std::vector<VolumeFile>& out, const VolumeSource& source,
+    const std::map<std::string, std::map<std::string, std::string>>& all, std::string_view word, int mode) {
   const auto data = all.find(source.name);
   if (data == all.end()) {
     if (source.optional) return {};
@@ -49,7 +50,8 @@ Status add_downward(std::vector<VolumeFile>& out, const Pod& pod, const VolumeSo
       TRY(content, field_value(pod, *item.field, facts));
     } else if (item.resource) {
       const Container* self = pod.container(item.resource->container);
-      if (self == nullptr) return Error{Code::invalid, cat("resourceFieldRef of file ", quote(item.path), " names no container of the pod")};
+      if (self == nullptr)
+        return Error{Code::invalid, cat("resourceFieldRef of file ", quote(item.path), " names no container of the pod")};
       TRY(content, resource_value(pod, *self, *item.resource, facts));
     }
     out.push_back({.path = item.path, .content = std::move(content), .mode = item.mode.value_or(mode)});
@@ -69,7 +71,8 @@ Status place_files(const std::vector<VolumeFile>& files, const fs::path& directo
       ::unlink(fresh.c_str());
       TRY_OK(append_file(fresh, file.content));
       ::chmod(fresh.c_str(), static_cast<mode_t>(mode));
-      if (group && ::chown(fresh.c_str(), static_cast<uid_t>(-1), static_cast<gid_t>(*group)) != 0) return errno_error("giving to the pod's group", fresh);
+      if (group && ::chown(fresh.c_str(), static_cast<uid_t>(-1), static_cast<gid_t>(*group)) != 0)
+        return errno_error("giving to the pod's group", fresh);
       if (::rename(fresh.c_str(), path.c_str()) != 0) return errno_error("writing", path);
     }
   }
@@ -85,8 +88,10 @@ Result<PlacedVolume> place_host_path(const VolumeSource& source) {
   else if (type == "FileOrCreate" && !there) TRY_OK(append_file(path, ""));
   else if (!there && !type.empty()) return Error{Code::precondition, cat("hostPath type check failed: ", path.native(), " is not there")};
   else if (!there) TRY_OK(make_directories(path, 0755));
-  else if ((type == "Directory" || type == "DirectoryOrCreate") && !directory) return Error{Code::precondition, cat("hostPath type check failed: ", path.native(), " is not a directory")};
-  else if ((type == "File" || type == "FileOrCreate") && directory) return Error{Code::precondition, cat("hostPath type check failed: ", path.native(), " is not a file")};
+  else if ((type == "Directory" || type == "DirectoryOrCreate") && !directory)
+    return Error{Code::precondition, cat("hostPath type check failed: ", path.native(), " is not a directory")};
+  else if ((type == "File" || type == "FileOrCreate") && directory)
+    return Error{Code::precondition, cat("hostPath type check failed: ", path.native(), " is not a file")};
   return PlacedVolume{.path = path, .read_only = source.read_only};
 }
 
@@ -108,11 +113,13 @@ Result<std::vector<VolumeFile>> files_of(const Pod& pod, const Volume& volume, c
       case Kind::downward: TRY_OK(add_downward(out, pod, source, facts, volume.mode)); break;
       case Kind::token: {
         const auto token = tokens.find(source.audience);
-        if (token == tokens.end()) return Error{Code::unavailable, cat("no token for service account ", quote(pod.service_account), " yet")};
+        if (token == tokens.end())
+          return Error{Code::unavailable, cat("no token for service account ", quote(pod.service_account), " yet")};
         out.push_back({.path = source.token_path, .content = token->second, .mode = volume.mode & ~0077 ? volume.mode : 0600});
         break;
       }
-      default: return Error{Code::unsupported, cat("volume ", quote(volume.name), ": source ", quote(source.name), " is not served on this node")};
+      default:
+        return Error{Code::unsupported, cat("volume ", quote(volume.name), ": source ", quote(source.name), " is not served on this node")};
     }
   }
   for (const VolumeFile& file : out) TRY_OK(check_inside(file.path));
@@ -125,7 +132,8 @@ Result<PlacedVolumes> place_volumes(const Pod& pod, const fs::path& directory, c
     const fs::path own = directory / volume.name;
     const VolumeSource& source = volume.sources.empty() ? VolumeSource{} : volume.sources[0];
     if (holds_files(volume)) {
-      auto files = files_of(pod, volume, inputs.references, inputs.facts, inputs.tokens).context(cat("MountVolume.SetUp failed for volume ", quote(volume.name)));
+      auto files = files_of(pod, volume, inputs.references, inputs.facts, inputs.tokens)
+                       .context(cat("MountVolume.SetUp failed for volume ", quote(volume.name)));
       TRY(const std::vector<VolumeFile> wanted, std::move(files));
       TRY_OK(place_files(wanted, own, pod.fs_group));
       out[volume.name] = {.path = own, .read_only = true};
@@ -138,12 +146,14 @@ Result<PlacedVolumes> place_volumes(const Pod& pod, const fs::path& directory, c
       TRY(out[volume.name], place_host_path(source).context(cat("MountVolume.SetUp failed for volume ", quote(volume.name))));
     } else if (source.kind == Kind::claim) {
       const auto claim = inputs.claims.find(source.name);
-      if (claim == inputs.claims.end()) return Error{Code::precondition, cat("persistentvolumeclaim ", quote(source.name), " is not bound to a volume of this node")};
+      if (claim == inputs.claims.end())
+        return Error{Code::precondition, cat("persistentvolumeclaim ", quote(source.name), " is not bound to a volume of this node")};
       out[volume.name] = claim->second;
       out[volume.name].read_only |= source.read_only;
     } else {
-      return Error{Code::unsupported, cat("volume ", quote(volume.name), ": source ", quote(source.name),
-                                          " is not served on this node; use emptyDir, hostPath, configMap, secret, projected, downwardAPI or persistentVolumeClaim")};
+      return Error{Code::unsupported,
+          cat("volume ", quote(volume.name), ": source ", quote(source.name),
+              " is not served on this node; use emptyDir, hostPath, configMap, secret, projected, downwardAPI or persistentVolumeClaim")};
     }
   }
   return out;
@@ -154,7 +164,8 @@ std::vector<ShimMount> memory_mounts(const Pod& pod, const fs::path& directory) 
   for (const Volume& volume : pod.volumes) {
     if (holds_files(volume) || volume.sources.at(0).kind != Kind::empty_dir || !volume.sources[0].memory) continue;
     std::string options = "mode=1777";
-    if (const auto size = Quantity::parse(volume.sources[0].size_limit); size.ok() && size->milli > 0) options += cat(",size=", size->units());
+    if (const auto size = Quantity::parse(volume.sources[0].size_limit); size.ok() && size->milli > 0)
+      options += cat(",size=", size->units());
     out.push_back({.type = "tmpfs", .target = (directory / volume.name).native(), .options = options});
   }
   return out;

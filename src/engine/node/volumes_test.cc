@@ -20,7 +20,9 @@ Pod pod_with(std::string_view volumes) {
 
 class Volumes : public testing::Test {
  protected:
-  Result<PlacedVolumes> place(const Pod& pod) { return place_volumes(pod, directory_.path(), {.references = references_, .facts = facts_, .tokens = tokens_, .claims = claims_}); }
+  Result<PlacedVolumes> place(const Pod& pod) {
+    return place_volumes(pod, directory_.path(), {.references = references_, .facts = facts_, .tokens = tokens_, .claims = claims_});
+  }
   std::string content(const std::string& path) { return read_file(directory_.path() / path).value_or("nothing"); }
 
   TemporaryDirectory directory_;
@@ -41,7 +43,8 @@ TEST_F(Volumes, ConfigMapsAndSecretsBecomeFiles) {
 }
 
 TEST_F(Volumes, AProjectedVolumeJoinsItsSources) {
-  const Pod pod = pod_with(R"({"name":"t","projected":{"sources":[{"serviceAccountToken":{"path":"token"}},{"serviceAccountToken":{"path":"o","audience":"other"}},{"configMap":{"name":"m","items":[{"key":"k","path":"ca.crt"}]}},
+  const Pod pod = pod_with(
+      R"({"name":"t","projected":{"sources":[{"serviceAccountToken":{"path":"token"}},{"serviceAccountToken":{"path":"o","audience":"other"}},{"configMap":{"name":"m","items":[{"key":"k","path":"ca.crt"}]}},
     {"downwardAPI":{"items":[{"path":"namespace","fieldRef":{"fieldPath":"metadata.namespace"}},{"path":"labels","fieldRef":{"fieldPath":"metadata.labels"}}]}}]}})");
   const auto placed = place(pod);
   ASSERT_TRUE(placed.ok()) << placed.error().message;

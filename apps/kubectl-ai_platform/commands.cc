@@ -128,6 +128,11 @@ std::string public_address(const Connection& connection, std::string_view key) {
   return map.ok() ? std::string(map->at("data", key).as_string()) : std::string();
 }
 
+std::string reached_address(const Connection& connection, const Context& context, std::string_view key) {
+  const std::string ours = context.variable(key == "hub" ? "MASU_HUB" : "MASU_LEDGER");
+  return ours.empty() ? public_address(connection, key) : ours;
+}
+
 Result<std::string> bearer_token(const Connection& connection) {
   if (!connection.token.empty()) return connection.token;
   const Value request = Value::object({{"apiVersion", "authentication.k8s.io/v1"}, {"kind", "TokenRequest"}, {"spec", Value::object({{"expirationSeconds", 3600}})}});

@@ -69,6 +69,8 @@ int report(Context& context, std::string_view command, const Error& error);
 
 /// The value of a key of ConfigMap masu-public, or empty.
 std::string public_address(const Connection& connection, std::string_view key);
+/// The same as we reach it: MASU_HUB or MASU_LEDGER of our environment, where the cluster's own name for it means nothing to this machine.
+std::string reached_address(const Connection& connection, const Context& context, std::string_view key);
 /// The token for hub and ledger: the user's own; with a certificate alone, one of the namespace's service account.
 Result<std::string> bearer_token(const Connection& connection);
 /// The TrainingJob of a job id. not_found in the plugin's words.

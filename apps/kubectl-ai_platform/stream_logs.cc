@@ -134,7 +134,7 @@ Status stream_from_pods(const Connection& connection, const LogRequest& request,
 }  // namespace
 
 Status stream_logs(const Connection& connection, const LogRequest& request, Context& context, const std::function<void(std::string_view)>& print) {
-  const std::string ledger = public_address(connection, "ledger");
+  const std::string ledger = reached_address(connection, context, "ledger");
   return ledger.empty() ? stream_from_pods(connection, request, context, print) : stream_from_ledger(ledger, connection, request, context, print);
 }
 

@@ -84,12 +84,24 @@ Result<Upload> plan_upload(const SubmitPlan& plan, std::vector<training::Package
   return upload;
 }
 
+/// Packages that are in a bucket already must be there: better told now than by the first replica (PKG-52).
+Status check_remote(const std::vector<std::string>& uris, const Upload& upload, objectstore::BlobStore& store) {
+  for (const std::string& uri : uris) {
+    if (std::find(upload.uris.begin(), upload.uris.end(), uri) != upload.uris.end()) continue;
+    const auto name = objectstore::parse_blob_uri(uri);
+    if (!name.ok()) return name.error();
+    const auto there = store.stat(*name, Deadline::after(30s));
+    if (!there.ok() && there.error().code == Code::not_found) return Error{Code::invalid, cat("package ", uri, " does not exist: ", there.error().message)};
+  }
+  return {};
+}
+
 /// Uploads what is not there yet: the name holds the hash of the content.
-Status run_upload(const Upload& upload, const Connection& connection, Context& context) {
-  if (upload.files.empty()) return {};
+Status run_upload(const Upload& upload, const std::vector<std::string>& package_uris, const Connection& connection, Context& context) {
+  if (package_uris.empty()) return {};
   std::string url = context.variable("CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE"), token;
   if (const std::size_t path = url.find("/storage/v1"); path != std::string::npos) url.resize(path);
-  if (const std::string hub = public_address(connection, "hub"); !hub.empty()) {
+  if (const std::string hub = reached_address(connection, context, "hub"); !hub.empty()) {
     url = hub;
     TRY(token, bearer_token(connection));
   }
@@ -97,6 +109,7 @@ Status run_upload(const Upload& upload, const Connection& connection, Context& c
     return Error{Code::precondition, "this cluster says no address of a bucket server (ConfigMap masu-public in namespace masu-system, key hub), and "
                                      "CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE is not set. Start `masu controller` for the cluster, or set it"};
   TRY(auto store, context.open_store(url, token));
+  TRY_OK(check_remote(package_uris, upload, *store));
   ProgressLine progress(context);
   for (const training::PackageFile& file : upload.files) {
     const objectstore::BlobName name{.bucket = upload.place.bucket, .object = cat(upload.place.prefix, file.name)};
@@ -138,6 +151,8 @@ training::Site observe_site(const Connection& connection) {
   }
   site.hub = public_address(connection, "hub");
   site.ledger = public_address(connection, "ledger");
+  if (const std::string image = public_address(connection, "runtimeImage"); !image.empty()) site.runtime_image = image;
+  if (const std::string image = public_address(connection, "defaultImage"); !image.empty()) site.host_image = image;
   return site;
 }
 
@@ -240,14 +255,14 @@ int submit(const SubmitPlan& plan, const Arguments& arguments, Context& context)
   if (plan.dry_run == "client") {
     if (!conversion) return report(context, command, Error{Code::unsupported, "--dry-run=client: the parameters are those of an earlier job, which only the server can look up; use --dry-run=server"});
     if (plan.upload) {
-      if (const Status done = run_upload(*upload, cluster, context); !done.ok()) return report(context, command, done.error());
+      if (const Status done = run_upload(*upload, spec.input.package_uris, cluster, context); !done.ok()) return report(context, command, done.error());
     }
     print_objects(context, conversion->objects, output);
     return 0;
   }
   const Value object = training::training_job_object(spec, plan.dialect == training::Dialect::strict);
   if (plan.dry_run == "server") return dry_run_server(cluster, object, conversion.value_or(training::Conversion{{object}}), output, context);
-  if (const Status done = run_upload(*upload, cluster, context); !done.ok()) return report(context, command, done.error());
+  if (const Status done = run_upload(*upload, spec.input.package_uris, cluster, context); !done.ok()) return report(context, command, done.error());
   return create_job(cluster, object, plan, arguments.text_or("--format", ""), context);
 }
 

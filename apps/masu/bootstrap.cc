@@ -102,6 +102,8 @@ Result<std::vector<Value>> objects_of_masu(const Places& places) {
   for (Value& object : public_reading()) out.push_back(std::move(object));
   Value config = named("v1", "ConfigMap", "masu-public", "masu-system");
   config["data"] = Value::object({{"hub", places.hub}, {"ledger", places.ledger}});
+  if (!places.runtime_image.empty()) config["data"]["runtimeImage"] = places.runtime_image;
+  if (!places.default_image.empty()) config["data"]["defaultImage"] = places.default_image;
   out.push_back(std::move(config));
   return out;
 }

@@ -14,6 +14,8 @@ namespace masu::app {
 struct Places {
   std::string hub;     // http://HOST:PORT as pods and users reach it
   std::string ledger;
+  std::string runtime_image;  // of preparation and collector; empty: masu.dev/runtime, built into our own nodes
+  std::string default_image;  // of programs that the catalogue has no image for; empty: the machine's own root
 };
 
 /// On any Kubernetes, in the order in which they are to be made. Reads the CRDs that are built into the program.

@@ -46,8 +46,7 @@ Status run(const Arguments& args) {
 
   Services::Options options{.hub = folder.hub(), .ledger = folder.ledger(), .installed = args.has("--installed")};
   // The tag is masu's version: nodes that have the image do not ask a registry for it again.
-  options.runtime_image = args.get("--runtime-image", cat("masu.dev/runtime:", MASU_VERSION));
-  options.default_image = args.get("--default-image", options.runtime_image);
+  const std::string runtime_image = args.get("--runtime-image", cat("masu.dev/runtime:", MASU_VERSION));
   for (const std::string& part : args.all("--without")) {
     if (part == "tuning") options.tuning = false;
     else if (part == "operators") options.operators = false;
@@ -64,6 +63,8 @@ Status run(const Arguments& args) {
   const std::string& address = server->addresses()[0];
   const std::string url = cat("http://", args.get("--advertise"), address.substr(address.rfind(':')));
 
+  const Places places{.hub = url, .ledger = url, .runtime_image = runtime_image, .default_image = args.get("--default-image", runtime_image)};
+
   // One of several replicas works; the others wait for its Lease. The namespace of the Lease is made first.
   if (!options.installed) TRY_OK(ensure(client, {Value::object({{"apiVersion", "v1"}, {"kind", "Namespace"}, {"metadata", Value::object({{"name", "masu-system"}})}})}, Deadline::after(60s)));
   controller::LeaderElection election(client, clock, {.lease = {"masu-system", "masu-controller"}, .identity = cat(host_name(), "_", crypto::uuid4())});
@@ -74,7 +75,7 @@ Status run(const Arguments& args) {
   });
   const auto end_listener = [] { ::kill(::getpid(), SIGTERM); };
   if (!election.acquire(stop.get_token())) return {};
-  if (const Status started = services->start({.hub = url, .ledger = url}, Deadline::after(120s)); !started.ok()) {
+  if (const Status started = services->start(places, Deadline::after(120s)); !started.ok()) {
     end_listener();
     return started;
   }

@@ -96,8 +96,8 @@ Status Services::start(const Places& places, Deadline deadline) {
   training::TrainingControllers::Options training;
   training.site.hub = places.hub;
   training.site.ledger = places.ledger;
-  if (!parts.options.runtime_image.empty()) training.site.runtime_image = parts.options.runtime_image;
-  if (!parts.options.default_image.empty()) training.site.host_image = parts.options.default_image;
+  if (!places.runtime_image.empty()) training.site.runtime_image = places.runtime_image;
+  if (!places.default_image.empty()) training.site.host_image = places.default_image;
   training.site.environment = training::passed_environment(current_environment());
   training.operators = parts.options.operators;
   training.archive = parts.archive.get();

@@ -23,8 +23,6 @@ class Services {
     bool tuning = true;                 // Experiments are ours to run (no Katib here)
     bool own_nodes = false;             // the nodes are masu's: they tell a program's two streams apart
     bool installed = false;             // kinds and roles are there (deploy/); only ConfigMap masu-public is written
-    std::string runtime_image;          // of preparation and collector; empty: masu.dev/runtime, built into our own nodes
-    std::string default_image;          // of programs that the catalogue has no image for; empty: the machine's own root
   };
   /// Opens hub and ledger. The client acts as somebody who may do all that the controllers need; it and the clock outlive
   /// the services.

@@ -173,6 +173,14 @@ TEST_F(Plugin, DryRunPrintsWhatStockKatibTakes) {
   EXPECT_THAT(err_, HasSubstr("would run as a Job in namespace ml"));
 }
 
+TEST_F(Plugin, APackageInTheBucketMustBeThere) {
+  const std::vector<std::string> words = {"jobs", "submit", "training", "j", "--packages", "gs://bucket/a-1.0.tar.gz", "--module-name", "a.b", "--region", "r"};
+  EXPECT_EQ(run(words), 1);
+  EXPECT_THAT(err_, HasSubstr("package gs://bucket/a-1.0.tar.gz does not exist"));
+  ASSERT_TRUE(store_->put({"bucket", "a-1.0.tar.gz"}, "x", {}, Deadline::after(5s)).ok());
+  EXPECT_EQ(run(words), 0) << err_;
+}
+
 TEST_F(Plugin, DryRunNeedsNoCluster) {
   context_.connect = [](const ConnectionRequest&) -> Result<Connection> { return Error{Code::unavailable, "no cluster"}; };
   EXPECT_EQ(run(submit({"--dry-run=client"})), 0) << err_;

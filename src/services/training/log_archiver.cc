@@ -123,6 +123,7 @@ Result<bool> LogArchiver::copy(const kinds::Pod& pod, const std::string& contain
   }
   if (fresh.empty()) return false;
   TRY_OK(archive_.append(source, fresh, deadline));
+  if (container == setup_container) return true;
   const std::scoped_lock lock(mutex_);
   auto& newest = newest_[pod.meta.uid];
   for (const ledger::LogLine& line : fresh) newest.push_back(line.text);
@@ -154,6 +155,20 @@ Status LogArchiver::close_job(const kube::Key& job, const std::string& uid, Dead
   const std::scoped_lock lock(mutex_);
   closed_.insert(uid);
   return {};
+}
+
+Status LogArchiver::say(const kube::Key& job, const std::string& uid, const std::vector<std::string>& messages, Instant now, Deadline deadline) {
+  std::vector<ledger::LogLine> lines;
+  {
+    const std::scoped_lock lock(mutex_);
+    // A round that is tried again says nothing twice.
+    std::set<std::string>& said = said_[uid];
+    for (const std::string& message : messages) {
+      if (said.insert(message).second) lines.push_back({.time = now, .output = ledger::Output::standard, .text = message});
+    }
+  }
+  if (lines.empty()) return {};
+  return archive_.append({.job = job, .pod = "service", .pod_uid = uid, .container = "service", .task = "service", .trial = {}}, lines, deadline);
 }
 
 Status LogArchiver::forget_job(const kube::Key& job, Deadline deadline) { return archive_.forget_job(job, deadline); }

@@ -73,6 +73,8 @@ class TrainingJobController final : public controller::Reconciler {
     }
     const World world = observe(*job);
     const Decision decision = decide(world);
+    // Before the status: an end can be read only when the last line of the log can (JOB-2).
+    if (logs_ != nullptr) TRY_OK(logs_->say(key, job->meta.uid, decision.messages, world.now, deadline).context("writing the service's lines of a job's log"));
     TRY_OK(performer_.perform(decision.actions, deadline));
     // Whoever follows the log comes to an end when the end of the job can be read.
     if (logs_ != nullptr && job->status.ended) TRY_OK(logs_->close_job(key, job->meta.uid, deadline).context("closing the log of a job"));

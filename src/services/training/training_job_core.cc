@@ -113,6 +113,12 @@ class Round {
   void begin() {
     status_.state = State::queued;
     status_.reason = "Accepted";
+    say("Validating job requirements...");
+    for (const std::string& note : notes_) say(cat("Taken as: ", note));
+    if (!error_) {
+      say("Job creation request has been successfully validated.");
+      say(cat("Job ", world_.job.job_id, " is queued."));
+    }
     if (spec_ && spec_->input.hyperparameters) {
       const Hyperparameters& tuning = *spec_->input.hyperparameters;
       status_.tuning = true;
@@ -183,6 +189,7 @@ class Round {
       status_.started = world_.now;
       status_.reason = "Preparing";
       status_.position.reset();
+      say(cat("Job ", world_.job.job_id, " is preparing."));
     }
     if (status_.state == State::queued) return wait_in_queue();
     if (status_.state == State::preparing) condition("Running", "False", "Preparing", waiting_sentence());
@@ -195,6 +202,7 @@ class Round {
     if (!status_.started) status_.started = world_.now;
     status_.position.reset();
     condition("Running", "True", "Running", "The program runs");
+    say(cat("Job ", world_.job.job_id, " is running."));
     event("Normal", "Running", "the program runs");
   }
 
@@ -203,6 +211,7 @@ class Round {
     status_.position = world_.queued_before + 1;
     const std::string sentence = waiting_sentence();
     status_.reason = unschedulable_ ? "Unschedulable" : "WaitingForPods";
+    if (unschedulable_) say(cat("Waiting for job to be provisioned. ", sentence));
     condition("Running", "False", status_.reason, sentence);
   }
 
@@ -313,6 +322,7 @@ class Round {
     status_.position.reset();
     condition("Running", "False", std::string(reason), message);
     condition("Finished", "True", std::string(reason), message);
+    say(state == State::succeeded ? cat("Job completed successfully. ", message) : state == State::failed ? cat("Job failed. ", message) : cat("Job cancelled: ", message));
     event(state == State::failed ? "Warning" : "Normal", std::string(reason), message);
     end_when_told();
     order_trials();
@@ -424,6 +434,8 @@ class Round {
 
   bool maximizes() const { return !spec_ || !spec_->input.hyperparameters || spec_->input.hyperparameters->maximize; }
 
+  void say(std::string message) { decision_.messages.push_back(std::move(message)); }
+
   void condition(std::string_view type, std::string_view status, std::string reason, std::string message) {
     kube::set_condition(status_.conditions, {.type = std::string(type), .status = std::string(status), .reason = std::move(reason), .message = std::move(message)}, world_.now);
   }
@@ -509,6 +521,7 @@ Result<TrialView> TrialView::decode(const Value& object) {
     char* end = nullptr;
     const double value = std::strtod(latest.c_str(), &end);
     if (!latest.empty() && *end == '\0' && std::isfinite(value)) trial.objective = value;
+    trial.step = entry["step"].as_integer();
   }
   return trial;
 }

@@ -61,6 +61,7 @@ struct World {
 struct Decision {
   controller::Actions actions;
   std::optional<Duration> look_again;
+  std::vector<std::string> messages;  // for the job's log, task `service`: what a watcher sees of the way (spec 11.2)
 };
 Decision decide(const World& world);
 

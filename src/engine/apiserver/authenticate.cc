@@ -180,12 +180,15 @@ Outcome<Value> Authenticator::issue(const Value& account, const Value& token_req
   if (audiences.as_array().empty()) audiences = Value::array({keys_->issuer});
   const Instant now = clock_.now();
   const auto unix_seconds = std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
+  // A pod's own token (3607 seconds is what admission writes) is good for a year, as upstream extends it too: programs that
+  // read it once at their start work on. It ends with its pod all the same.
+  const std::int64_t valid = lifetime == 3607 && kubernetes.contains("pod") ? std::int64_t{365} * 24 * 3600 : lifetime;
   const Value claims = Value::object({{"iss", keys_->issuer},
                                       {"sub", service_account_user(ns, name)},
                                       {"aud", audiences},
                                       {"iat", unix_seconds},
                                       {"nbf", unix_seconds},
-                                      {"exp", unix_seconds + lifetime},
+                                      {"exp", unix_seconds + valid},
                                       {"jti", crypto::uuid4()},
                                       {"kubernetes.io", kubernetes}});
   TRY(const std::string token, keys_->signing.sign(claims));

@@ -70,6 +70,20 @@ TEST(Identity, ServiceAccountTokensLiveAndDieWithTheirAccount) {
   EXPECT_EQ(cluster.post("/api/v1/namespaces/default/serviceaccounts/gone/token", "{}").status, 404);
 }
 
+TEST(Identity, APodsOwnTokenOutlivesItsHourButNotItsPod) {
+  Cluster cluster;
+  ASSERT_EQ(cluster.post("/api/v1/namespaces/default/pods", R"({"metadata":{"name":"p"},"spec":{"containers":[{"name":"c","image":"i"}]}})").status, 201);
+  const Said token = cluster.post("/api/v1/namespaces/default/serviceaccounts/default/token",
+                                  R"({"spec":{"expirationSeconds":3607,"boundObjectRef":{"kind":"Pod","apiVersion":"v1","name":"p"}}})");
+  ASSERT_EQ(token.status, 201) << token.text;
+  const std::string review = cat(R"({"spec":{"token":")", token.body.at("status", "token").as_string(), R"("}})");
+  const auto good = [&] { return cluster.post("/apis/authentication.k8s.io/v1/tokenreviews", review).body.at("status", "authenticated").as_bool(); };
+  cluster.advance(24h * 30);
+  EXPECT_TRUE(good());
+  cluster.remove("/api/v1/namespaces/default/pods/p");
+  EXPECT_FALSE(good());
+}
+
 TEST(Identity, TokenFilesAreReadAgainWhenTheyChange) {
   TemporaryDirectory folder;
   ASSERT_TRUE(write_file(folder.path() / "tokens.csv", "t1,ann,1,\"a,b\"\n").ok());

@@ -1,11 +1,17 @@
 /// masu node: the node agent as a process of its own, started by `masu up`. Ends on SIGTERM and leaves its pods running.
 
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "arguments.h"
+#include "base/clock.h"
+#include "base/files.h"
 #include "base/log.h"
 #include "base/process.h"
 #include "base/text.h"
@@ -51,6 +57,20 @@ class Images final : public node::ImageStore {
   images::Store& store_;
 };
 
+/// One agent for each node folder. A predecessor whose masu has died gets a moment to end.
+Result<FileDescriptor> lock_folder(const std::filesystem::path& node, Deadline deadline) {
+  TRY_OK(make_directories(node, 0711));
+  const std::filesystem::path path = node / "lock";
+  FileDescriptor fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!fd.valid()) return errno_error("opening", path);
+  for (Duration step = 2ms; ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0; step = std::min<Duration>(step * 2, 100ms)) {
+    if (deadline.expired())
+      return Error{Code::precondition, cat("another node agent works in ", quote(node.native()), ". Stop it with \"masu down\", or choose another folder with --data.")};
+    pause(step, {});
+  }
+  return fd;
+}
+
 Status run(const Arguments& args) {
   const DataFolder folder = DataFolder::choose(args.get("--data"));
   const auto programs = std::filesystem::read_symlink("/proc/self/exe").parent_path();
@@ -60,6 +80,7 @@ Status run(const Arguments& args) {
   TRY(const auto store, images::Store::open({.root = folder.images(), .programs = programs}));
   Images images(*store);
 
+  TRY(const FileDescriptor lock, lock_folder(folder.node(), Deadline::after(30s)));
   TRY(const net::Url api, net::parse_url(access.server));
   const std::string address = cat("unix:", (folder.node() / "agent.sock").native());
   node::AgentOptions options;
@@ -91,8 +112,11 @@ Status run(const Arguments& args) {
 
 int node_command(const Words& args) {
   block_signals({SIGTERM, SIGINT});
-  const auto parsed = Arguments::parse(args, {.usage = "masu node --kubeconfig FILE --data DIR [--name NAME]", .options = {"--kubeconfig", "--data", "--name"}});
+  const auto parsed = Arguments::parse(args, {.usage = "masu node --kubeconfig FILE --data DIR [--name NAME] [--end-with-parent]",
+                                              .switches = {"--end-with-parent"}, .options = {"--kubeconfig", "--data", "--name"}});
   if (!parsed.ok()) return report(parsed.error());
+  // A masu that was killed told nobody; the next one starts an agent of its own.
+  if (parsed->has("--end-with-parent") && (::prctl(PR_SET_PDEATHSIG, SIGTERM) != 0 || ::getppid() == 1)) return 0;
   const Status done = run(*parsed);
   return done.ok() ? 0 : report(done.error());
 }

@@ -87,7 +87,7 @@ std::string host_of(const std::string& address) { return address.substr(0, addre
 Result<Command> agent_command(const DataFolder& folder, const Person& agent, const std::string& api_url, const std::string& authority_pem) {
   TRY_OK(write_kubeconfig(folder, agent, api_url, authority_pem));
   const std::string program = std::filesystem::read_symlink("/proc/self/exe");
-  return Command{.argv = {program, "node", "--kubeconfig", (folder.users() / cat(agent.name, ".kubeconfig")).native(), "--data", folder.root.native()}};
+  return Command{.argv = {program, "node", "--kubeconfig", (folder.users() / cat(agent.name, ".kubeconfig")).native(), "--data", folder.root.native(), "--end-with-parent"}};
 }
 
 /// A new namespace gets its ServiceAccount: the last thing to work, so its presence means ready.

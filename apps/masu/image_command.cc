@@ -12,7 +12,7 @@ namespace masu::app {
 namespace {
 
 const std::string usage =
-    "masu image build NAME [--from IMAGE] [--pip PKG]... [-r FILE]... [--apt PKG]... [--again]\n"
+    "masu image build NAME [--from IMAGE] [--pip PKG]... [-r FILE]... [--apt PKG]... [--copy HERE:/THERE]... [--again]\n"
     "       masu image import FILE --name NAME | ls | rm NAME        [--data DIR]";
 
 void say(std::string_view line) { std::fprintf(stderr, "%.*s\n", static_cast<int>(line.size()), line.data()); }
@@ -32,6 +32,11 @@ Status build(images::Store& store, const Arguments& args) {
   recipe.pip = args.all("--pip");
   recipe.apt = args.all("--apt");
   for (const std::string& file : args.all("-r")) recipe.requirements.emplace_back(file);
+  for (const std::string& copy : args.all("--copy")) {
+    const std::size_t colon = copy.rfind(":/");
+    if (colon == std::string::npos || colon == 0) return Error{Code::invalid, cat("--copy ", quote(copy), ": a file or folder here and its place in the image, as in trainer:/opt/trainer")};
+    recipe.copies.emplace_back(copy.substr(0, colon), std::filesystem::path(copy.substr(colon + 1)).lexically_normal());
+  }
   recipe.again = args.has("--again");
   TRY(const images::Image image, images::build(store, recipe, system_clock(), say, Deadline::after(1h)));
   std::printf("%s\n", image.id.c_str());
@@ -60,7 +65,7 @@ Status run(const Arguments& args) {
 }  // namespace
 
 int image_command(const Words& args) {
-  const auto parsed = Arguments::parse(args, {.usage = usage, .switches = {"--again"}, .options = {"--data", "--from", "--pip", "-r", "--apt", "--name"}, .words_min = 1, .words_max = 2});
+  const auto parsed = Arguments::parse(args, {.usage = usage, .switches = {"--again"}, .options = {"--data", "--from", "--pip", "-r", "--apt", "--copy", "--name"}, .words_min = 1, .words_max = 2});
   if (!parsed.ok()) return report(parsed.error());
   const Status done = run(*parsed);
   return done.ok() ? 0 : report(done.error());

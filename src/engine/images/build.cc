@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "base/files.h"
 #include "base/process.h"
 #include "base/text.h"
@@ -17,7 +19,8 @@ namespace fs = std::filesystem;
 std::string option_path(const fs::path& path) { return replace_all(replace_all(path.native(), "\\", "\\\\"), ":", "\\:"); }
 
 /// Runs in a mount namespace of its own: $1 overlay options, $2 mount point, $3 shell line for inside, $4 a folder where the
-/// machine's root is shown through an overlay of its own (else every layer would lie below a layer, which is refused).
+/// machine's root is shown through an overlay of its own (else every layer would lie below a layer, which is refused), $5 a
+/// folder that is seen as /tmp/copies inside.
 /// The data folder's own images are hidden from what runs inside by the private /tmp and /run; /proc and /dev are needed by
 /// package scripts.
 constexpr const char* inside = R"(set -e
@@ -30,6 +33,8 @@ mount --rbind /dev "$2/dev"
 mount --rbind /sys "$2/sys"
 mount -t tmpfs tmpfs "$2/tmp"
 mount -t tmpfs tmpfs "$2/run"
+mkdir "$2/tmp/copies"
+mount --bind "$5" "$2/tmp/copies"
 mkdir -p "$2/root"
 if [ -e "$2/etc/resolv.conf" ] && [ ! -L "$2/etc/resolv.conf" ]; then mount --bind /etc/resolv.conf "$2/etc/resolv.conf"; fi
 exec chroot "$2" /bin/sh -ec "$3"
@@ -55,7 +60,45 @@ std::string shell_line(const Recipe& recipe, const std::vector<std::string>& req
     pip.insert(pip.end(), {"-r", file});
   }
   if (!pip.empty()) line += cat("python3 -m pip install --no-cache-dir --no-warn-script-location --disable-pip-version-check -q", shell_words(pip), "\n");
+  for (std::size_t i = 0; i < recipe.copies.size(); ++i) {
+    const auto& [from, to] = recipe.copies[i];
+    const bool folder = fs::is_directory(from);
+    line += cat("mkdir -p ", shell_word((folder ? to : to.parent_path()).native()), "\ncp -R ", folder ? cat("/tmp/copies/", i, "/.") : cat("/tmp/copies/", i), " ", shell_word(to.native()), "\n");
+  }
   return line;
+}
+
+/// What is copied, as text that changes with it: part of the recipe.
+Result<std::string> content_of(const Recipe& recipe) {
+  std::string out;
+  for (const auto& [from, to] : recipe.copies) {
+    std::vector<fs::path> files;
+    std::error_code problem;
+    if (fs::is_directory(from, problem)) {
+      for (fs::recursive_directory_iterator it(from, problem), end; !problem && it != end; it.increment(problem))
+        if (it->is_regular_file()) files.push_back(it->path());
+      if (problem) return Error{Code::unavailable, cat("reading folder ", quote(from.native()), ": ", problem.message())};
+      std::sort(files.begin(), files.end());
+    } else {
+      files.push_back(from);
+    }
+    for (const fs::path& file : files) {
+      TRY(const std::string bytes, read_file(file));
+      out += cat("copy ", to.native(), " ", file.lexically_relative(from).native(), " ", crypto::sha256_hex(bytes), "\n");
+    }
+  }
+  return out;
+}
+
+/// Copies into a folder that only we see, so that nothing else of the machine is within reach of the build.
+Status stage_copies(const Recipe& recipe, const fs::path& folder) {
+  TRY_OK(make_directories(folder, 0755));
+  for (std::size_t i = 0; i < recipe.copies.size(); ++i) {
+    std::error_code problem;
+    fs::copy(recipe.copies[i].first, folder / std::to_string(i), fs::copy_options::recursive | fs::copy_options::copy_symlinks, problem);
+    if (problem) return Error{Code::unavailable, cat("copying ", quote(recipe.copies[i].first.native()), ": ", problem.message())};
+  }
+  return {};
 }
 
 /// Settings of the machine that package managers need: index, proxies, certificates (RUN-15).
@@ -83,11 +126,11 @@ Result<std::string> tail_of(const fs::path& log) {
 
 /// Runs the shell line on the base; its changes are in `work`/upper afterwards.
 Status run_on_base(const Image& base, const fs::path& work, const std::string& line, const std::string& doing, Deadline deadline, const Say& say) {
-  for (const char* folder : {"upper", "overlay-work", "root", "host"}) TRY_OK(make_directories(work / folder, 0755));
+  for (const char* folder : {"upper", "overlay-work", "root", "host", "copies"}) TRY_OK(make_directories(work / folder, 0755));
   std::vector<std::string> lower;
   for (const fs::path& layer : base.layers) lower.push_back(option_path(layer == "/" ? work / "host" / "root" : layer));
   const std::string options = cat("lowerdir=", join(lower, ":"), ",upperdir=", option_path(work / "upper"), ",workdir=", option_path(work / "overlay-work"));
-  const Command command{.argv = {"unshare", "--mount", "--propagation", "private", "--", "/bin/sh", "-c", inside, "sh", options, (work / "root").native(), line, (work / "host").native()},
+  const Command command{.argv = {"unshare", "--mount", "--propagation", "private", "--", "/bin/sh", "-c", inside, "sh", options, (work / "root").native(), line, (work / "host").native(), (work / "copies").native()},
                         .environment = build_environment()};
   // What the program says goes to a file: it may be long, and a person sees its end if it fails.
   const fs::path log = work / "log";
@@ -130,7 +173,8 @@ Result<Image> build(Store& store, const Recipe& recipe, const Clock& clock, cons
     requirements.push_back(std::move(text));
   }
   const std::string line = shell_line(recipe, requirements);
-  const std::string wanted = cat("from ", base.name, " ", base.id, "\n", line);
+  TRY(const std::string copied, content_of(recipe));
+  const std::string wanted = cat("from ", base.name, " ", base.id, "\n", line, copied);
   if (const auto there = store.resolve(name); there.ok() && there->recipe == wanted && !recipe.again) {
     say(cat("image ", name, " is there already, built from the same recipe"));
     return *there;
@@ -141,7 +185,9 @@ Result<Image> build(Store& store, const Recipe& recipe, const Clock& clock, cons
   std::vector<std::string> packages = recipe.apt;
   packages.insert(packages.end(), recipe.pip.begin(), recipe.pip.end());
   for (const fs::path& file : recipe.requirements) packages.push_back(cat("-r ", file.native()));
+  for (const auto& [from, to] : recipe.copies) packages.push_back(to.native());
   say(cat("building ", name, " from ", base.name, ": ", join(packages, ", ")));
+  TRY_OK(stage_copies(recipe, work / "copies"));
   TRY_OK(run_on_base(base, work, line, cat("installing ", join(packages, ", "), " into image ", quote(name)), deadline, say));
   TRY_OK(clean_upper(work / "upper"));
 

@@ -18,10 +18,12 @@ struct Recipe {
   std::vector<std::string> apt;                     // Debian packages
   std::vector<std::string> pip;                     // PyPI requirements
   std::vector<std::filesystem::path> requirements;  // files of requirements
+  std::vector<std::pair<std::filesystem::path, std::filesystem::path>> copies;  // {file or folder here, path in the image}
   bool again = false;                               // build even if it is there
 };
 
-/// Installs the packages into a new layer on the base. An image of the same name, recipe and base is left as it is, so a
+/// Installs the packages into a new layer on the base and copies files into it; a folder's content goes into the folder
+/// that is named. An image of the same name, recipe and base is left as it is, so a
 /// repeated build needs no network. Needs root and overlay (unsupported says so); nothing is left of a build that fails.
 Result<Image> build(Store& store, const Recipe& recipe, const Clock& clock, const Say& say, Deadline deadline);
 

@@ -44,7 +44,10 @@ std::vector<MetricSummary> summarise(const Objective& objective, std::span<const
       if (!least || *number < *least) least = number, summary.min = report->value;
       if (!most || *number > *most) most = number, summary.max = report->value;
     }
-    if (latest != nullptr) summary.latest = latest->value;
+    if (latest != nullptr) {
+      summary.latest = latest->value;
+      if (by_step) summary.step = latest->step;
+    }
     out.push_back(std::move(summary));
   }
   return out;

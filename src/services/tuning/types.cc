@@ -130,15 +130,17 @@ std::vector<MetricSummary> decode_observation(const Value& observation) {
   std::vector<MetricSummary> out;
   for (const Value& m : observation["metrics"].as_array()) {
     out.push_back({std::string(m["name"].as_string()), std::string(m["min"].as_string()), std::string(m["max"].as_string()),
-        std::string(m["latest"].as_string())});
+        std::string(m["latest"].as_string()), m["step"].is_null() ? std::nullopt : std::optional(m["step"].as_integer())});
   }
   return out;
 }
 
 Value encode_observation(const std::vector<MetricSummary>& metrics) {
   Array out;
-  for (const MetricSummary& m : metrics) out.push_back(Value::object({{"name", m.name}, {"min", m.min}, {"max", m.max},
-      {"latest", m.latest}}));
+  for (const MetricSummary& m : metrics) {
+    out.push_back(Value::object({{"name", m.name}, {"min", m.min}, {"max", m.max}, {"latest", m.latest}}));
+    if (m.step) out.back()["step"] = Value(*m.step);
+  }
   return Value::object({{"metrics", std::move(out)}});
 }
 

@@ -38,6 +38,7 @@ enum class Strategy { latest, min, max };
 /// `status.observation.metrics[i]`: texts, `unavailable` where there is none.
 struct MetricSummary {
   std::string name, min, max, latest;
+  std::optional<std::int64_t> step = {};  // of latest, if its reports have steps; Katib has no word for it
   const std::string& by(Strategy strategy) const;
   bool operator==(const MetricSummary&) const = default;
 };

@@ -129,14 +129,14 @@ class Cluster:
 
     def tuning(self, number, folder):
         """A tuning job of five trials, one after the other: (pauses between the end of one program and the start of the next, whole)."""
-        name = f"tune_{os.getpid()}_{number}"
+        name = f"tune{os.getpid()}x{number}"  # the same word for the user and for the object
         config = os.path.join(folder, "tuning.yaml")
         with open(config, "w") as out:
             out.write(TUNING)
         began_of, ended_of, over = {}, {}, threading.Event()
 
         def look():
-            for at, pod in self.watch("/api/v1/namespaces/bench/pods?labelSelector=masu.dev%2Fjob%3D" + name.replace("_", "-"), 600):
+            for at, pod in self.watch("/api/v1/namespaces/bench/pods?labelSelector=masu.dev%2Fjob%3D" + name, 600):
                 if over.is_set():
                     return
                 for status in pod.get("status", {}).get("containerStatuses", []):
@@ -150,7 +150,7 @@ class Cluster:
         began = time.monotonic()
         subprocess.run(["kubectl", "ai-platform", "jobs", "submit", "training", name, "-n", "bench", "--package-path", TRAINER, "--module-name", "trainer.task",
                         "--region", "here", "--job-dir", f"gs://bench-masu/{name}", "--config", config], check=True, env=self.env, capture_output=True)
-        path = f"/apis/masu.dev/v1alpha1/namespaces/bench/trainingjobs?fieldSelector=metadata.name%3D{name.replace('_', '-')}"
+        path = f"/apis/masu.dev/v1alpha1/namespaces/bench/trainingjobs?fieldSelector=metadata.name%3D{name}"
         for at, job in self.watch(path, 600):
             if job.get("status", {}).get("state") in ("SUCCEEDED", "FAILED", "CANCELLED"):
                 if job["status"]["state"] != "SUCCEEDED":

@@ -101,5 +101,25 @@ TEST(Build, TheSameRecipeIsBuiltOnce) {
   EXPECT_EQ(here.said.back(), "image plain is there already, built from the same recipe");
 }
 
+TEST(Build, FilesOfOnesOwnAreCopiedAndAChangeOfThemIsANewImage) {
+  if (::geteuid() != 0) GTEST_SKIP() << "building an image needs root";
+  Here here;
+  const fs::path program = here.folder.path() / "program";
+  ASSERT_TRUE(make_directories(program / "deep").ok());
+  ASSERT_TRUE(write_file(program / "deep/main.py", "one").ok());
+  const Recipe recipe{.name = "own", .copies = {{program, "/opt/own"}, {program / "deep/main.py", "/opt/alone/start.py"}}};
+  const auto first = build(*here.store, recipe, here.clock, here.say, Deadline::after(60s));
+  ASSERT_TRUE(first.ok()) << first.error().message;
+  EXPECT_EQ(*read_file(first->layers[0] / "opt/own/deep/main.py"), "one");
+  EXPECT_EQ(*read_file(first->layers[0] / "opt/alone/start.py"), "one");
+  EXPECT_FALSE(fs::exists(first->layers[0] / "tmp"));
+  EXPECT_EQ(build(*here.store, recipe, here.clock, here.say, Deadline::after(60s))->id, first->id);
+  ASSERT_TRUE(write_file(program / "deep/main.py", "two").ok());
+  const auto second = build(*here.store, recipe, here.clock, here.say, Deadline::after(60s));
+  ASSERT_TRUE(second.ok());
+  EXPECT_NE(second->id, first->id);
+  EXPECT_FALSE(build(*here.store, {.name = "gone", .copies = {{program / "nowhere", "/opt/x"}}}, here.clock, here.say, Deadline::after(60s)).ok());
+}
+
 }  // namespace
 }  // namespace masu::images

@@ -19,7 +19,7 @@ TEST(Observation, LatestIsTheHighestStepAndThenTheLatestTime) {
   const std::vector<MetricEntry> log = {{"acc", "0.90", 3, at(5)}, {"acc", "0.8", 2, at(9)}, {"acc", "0.91", 3, at(6)}, {"acc", "0.1", 3, at(1)}, {"loss", "2", {}, at(2)}, {"loss", "1.0", {}, at(1)}};
   const auto metrics = summarise(accuracy(), log);
   ASSERT_EQ(metrics.size(), 2u);
-  EXPECT_EQ(metrics[0], (MetricSummary{"acc", "0.1", "0.91", "0.91"}));
+  EXPECT_EQ(metrics[0], (MetricSummary{"acc", "0.1", "0.91", "0.91", 3}));
   EXPECT_EQ(metrics[1], (MetricSummary{"loss", "1.0", "2", "2"}));
   EXPECT_EQ(objective_value(accuracy(), metrics), 0.91);
 }

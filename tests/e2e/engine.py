@@ -77,6 +77,7 @@ class Engine:
         self.env.update(dict(line.split("=", 1) for line in shown.split("\0") if "=" in line))
 
     def stop(self):
+        atexit.unregister(self.stop)
         if self.given:
             self.services.terminate()
             self.services.wait(30)
@@ -165,13 +166,15 @@ class Case(unittest.TestCase):
 
     def eventually(self, true, what, seconds=60):
         until = time.monotonic() + seconds
+        pause = 0.05  # each look is a program or two, on a machine that has other work to do
         while True:
             value = true()
             if value:
                 return value
             if time.monotonic() > until:
                 self.fail(f"not within {seconds} s: {what}")
-            time.sleep(0.1)
+            time.sleep(pause)
+            pause = min(pause * 1.5, 0.5)
 
     def pod(self, name, command, **spec):
         return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name},

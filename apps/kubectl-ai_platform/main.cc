@@ -1,10 +1,13 @@
 // kubectl-ai_platform: kubectl runs it for `kubectl ai-platform ...`.
 
+#include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <iostream>
+#include <stop_token>
+#include <thread>
 
 #include "base/files.h"
 #include "base/process.h"
@@ -20,11 +23,34 @@ namespace {
 
 volatile sig_atomic_t interrupts = 0;
 
+int interrupt_pipe[2] = {-1, -1};  // written by the handler: all that a handler may do
+
 void on_interrupt(int) {
   // The first one lets the command end in order; whoever presses again wants out.
   if (interrupts > 0) ::_exit(1);
   interrupts = 1;
+  [[maybe_unused]] const auto told = ::write(interrupt_pipe[1], "!", 1);
 }
+
+/// Turns the interrupt into a request to stop, for calls that wait long. Ends with its owner.
+class InterruptWatch {
+ public:
+  InterruptWatch() {
+    if (::pipe2(interrupt_pipe, O_CLOEXEC) != 0) return;
+    thread_ = std::jthread([this] {
+      char byte = 0;
+      if (::read(interrupt_pipe[0], &byte, 1) == 1 && byte == '!') stop_.request_stop();
+    });
+  }
+  ~InterruptWatch() {
+    [[maybe_unused]] const auto told = ::write(interrupt_pipe[1], ".", 1);
+  }
+  std::stop_token token() const { return stop_.get_token(); }
+
+ private:
+  std::stop_source stop_;
+  std::jthread thread_;
+};
 
 Result<Connection> connect_by_kubeconfig(const ConnectionRequest& request, const std::map<std::string, std::string>& environment) {
   TRY(kube::Access access, kube::find_access({.kubeconfig = request.kubeconfig, .context = request.context, .name_space = request.name_space}, environment));
@@ -53,7 +79,7 @@ Result<std::shared_ptr<objectstore::BlobStore>> open_hub(const std::string& url,
   return std::shared_ptr<objectstore::BlobStore>(owned, owned->store.get());
 }
 
-Status stream_lines(const std::string& url, const std::string& token, const Context::OnLine& on_line, Duration idle) {
+Status stream_lines(const std::string& url, const std::string& token, const Context::OnLine& on_line, Duration idle, const std::stop_token& stop) {
   TRY(const net::Url parsed, net::parse_url(url));
   net::Client client;
   net::Request request;
@@ -72,7 +98,7 @@ Status stream_lines(const std::string& url, const std::string& token, const Cont
                                     buffer.erase(0, from);
                                     return true;
                                   },
-                                  {}, idle));
+                                  stop, idle));
   if (reply.status >= 400) return kube::error_from_reply(reply.status, reply.headers, reply.body).context("reading the logs");
   return {};
 }
@@ -82,6 +108,7 @@ Status stream_lines(const std::string& url, const std::string& token, const Cont
 
 int main(int argc, char** argv) {
   using namespace masu;
+  const plugin::InterruptWatch interrupts;
   struct sigaction action {};
   action.sa_handler = &plugin::on_interrupt;
   ::sigaction(SIGINT, &action, nullptr);
@@ -102,7 +129,9 @@ int main(int argc, char** argv) {
   context.clock = &system_clock();
   context.connect = [&](const plugin::ConnectionRequest& request) { return plugin::connect_by_kubeconfig(request, context.environment); };
   context.open_store = &plugin::open_hub;
-  context.stream_lines = &plugin::stream_lines;
+  context.stream_lines = [&](const std::string& url, const std::string& token, const plugin::Context::OnLine& on_line, Duration idle) {
+    return plugin::stream_lines(url, token, on_line, idle, interrupts.token());
+  };
   context.interrupted = [] { return plugin::interrupts > 0; };
   context.wait = [](Duration wait) { pause(wait, {}); };
   return plugin::run_plugin({argv + 1, argv + argc}, context);

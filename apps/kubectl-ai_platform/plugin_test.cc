@@ -299,6 +299,20 @@ TEST_F(Plugin, StreamsLogsOfTheLedger) {
   EXPECT_EQ(out_, "INFO\t2026-01-01 00:00:01 +0000\tmaster-replica-0\t2\ta\nINFO\t2026-01-01 00:00:01 +0000\tmaster-replica-0\t2\tb\nERROR\t2026-01-01 00:00:02 +0000\tmaster-replica-0\t\t\n");
   EXPECT_EQ(streamed_, "http://ledger/ledger/v1/namespaces/ml/jobs/j/logs?follow=true");
   EXPECT_EQ(run({"jobs", "stream-logs", "none"}), 1);
+  // A connection that breaks is taken up again: what was shown comes again, a late line of another pod does not get lost.
+  int calls = 0;
+  const auto line = [](int second, const char* message) { return cat(R"({"time":"2026-01-01T00:00:0)", second, R"(.000000000Z","severity":"INFO","task":"t","message":")", message, "\"}"); };
+  context_.stream_lines = [&](const std::string& url, const std::string&, const Context::OnLine& on_line, Duration) -> Status {
+    streamed_ = url;
+    on_line(line(2, "a"));
+    on_line(line(1, "late"));
+    if (++calls == 1) return Error{Code::unavailable, "broken"};
+    on_line(line(3, "b"));
+    return {};
+  };
+  EXPECT_EQ(run({"jobs", "stream-logs", "j"}), 0) << err_;
+  EXPECT_EQ(std::count(out_.begin(), out_.end(), '\n'), 3) << out_;
+  EXPECT_THAT(streamed_, HasSubstr("since="));
   EXPECT_EQ(run({"jobs", "stream-logs", "j", "--polling-interval", "0"}), 2);
   interrupted_ = true;
   EXPECT_EQ(run({"jobs", "stream-logs", "j"}), 1);

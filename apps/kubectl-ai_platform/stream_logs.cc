@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <ctime>
+#include <deque>
+#include <unordered_set>
 
 #include "base/text.h"
 #include "context.h"
@@ -41,42 +43,55 @@ bool ended(const Value& job) { return job.at("status", "endTime").is_string(); }
 
 Error interrupted_error() { return Error{Code::cancelled, "Log streaming was interrupted; the job itself goes on."}; }
 
+/// Raw lines that were shown last: a stream that is taken up again repeats some, and lines of other pods may come late.
+class Shown {
+ public:
+  void add(std::string_view line) {
+    lines_.emplace_back(line);
+    if (lines_.size() > kept) lines_.pop_front();
+  }
+  /// Where to begin again: the time of the oldest line that is still known.
+  std::string since() const { return lines_.empty() ? std::string() : std::string(parse_json(lines_.front()).value_or(Value{})["time"].as_string()); }
+  /// The lines that a repeated stream will bring again.
+  std::unordered_multiset<std::string> again() const { return {lines_.begin(), lines_.end()}; }
+
+ private:
+  static constexpr std::size_t kept = 2000;
+  std::deque<std::string> lines_;
+};
+
 /// The ledger's JSON lines; its stream ends with the job.
 Status stream_from_ledger(const std::string& url, const Connection& connection, const LogRequest& request, Context& context, const std::function<void(std::string_view)>& print) {
   TRY(const std::string token, bearer_token(connection));
-  std::string last_time;
-  std::size_t same_time = 0;  // lines printed of that time: a stream that is taken up again repeats them
+  Shown shown;
   for (int broken = 0;;) {
     net::Query query{{"follow", "true"}};
-    if (!last_time.empty()) query.add("since", last_time);
+    if (const std::string since = shown.since(); !since.empty()) query.add("since", since);
     if (!request.task.empty()) query.add("task", request.task);
     const std::string target = cat(url, "/ledger/v1/namespaces/", connection.name_space, "/jobs/", kube::object_name(request.job_id), "/logs?", query.text());
-    std::size_t skip = same_time;
-    const std::string skip_time = last_time;
-    const Status status = context.stream_lines(
-        target, token,
-        [&](std::string_view text) {
-          const auto entry = parse_json(text);
-          if (!entry.ok()) return !context.interrupted();
-          const Line line{std::string((*entry)["severity"].as_string()), std::string((*entry)["time"].as_string()), std::string((*entry)["task"].as_string()),
-                          std::string((*entry)["trial"].as_string()), std::string((*entry)["message"].as_string())};
-          if (line.time == skip_time && skip > 0) {
-            --skip;
-            return !context.interrupted();
-          }
-          same_time = line.time == last_time ? same_time + 1 : 1;
-          last_time = line.time;
-          broken = 0;
-          print_line(line, request, print);
-          return !context.interrupted();
-        },
-        request.interval);
+    std::unordered_multiset<std::string> known = shown.again();
+    const auto on_line = [&](std::string_view text) {
+      if (const auto repeated = known.find(std::string(text)); repeated != known.end()) {
+        known.erase(repeated);
+        return !context.interrupted();
+      }
+      const auto entry = parse_json(text);
+      if (!entry.ok()) return !context.interrupted();
+      const auto member = [&](std::string_view name) { return std::string((*entry)[name].as_string()); };
+      print_line({member("severity"), member("time"), member("task"), member("trial"), member("message")}, request, print);
+      shown.add(text);
+      broken = 0;
+      return !context.interrupted();
+    };
+    // A silent job sends nothing for long; a silent connection may be a broken one.
+    const Status status = context.stream_lines(target, token, on_line, 60s);
     if (context.interrupted()) return interrupted_error();
     TRY(const Value job, get_job(connection, request.job_id));
     if (status.ok() && ended(job)) return {};
     if (!status.ok() && status.error().code != Code::timeout) {
       // A broken stream is taken up where it broke; one that never works is told.
-      if (++broken > 5 || status.error().code == Code::denied || status.error().code == Code::unauthenticated || status.error().code == Code::not_found) return status.error();
+      const bool hopeless = status.error().code == Code::denied || status.error().code == Code::unauthenticated || status.error().code == Code::not_found;
+      if (++broken > 5 || hopeless) return status.error();
       context.wait(500ms);
     } else if (status.ok()) {
       context.wait(200ms);

@@ -190,7 +190,8 @@ Value merge_patch(const Value& document, const Value& patch) {
 }
 
 Value merge_diff(const Value& from, const Value& to) {
-  if (from == to) return Value();
+  // 1 and 1.0 are written alike: their difference would be found again in what was stored, for ever.
+  if (same_json(from, to)) return Value();
   if (!from.is_object() || !to.is_object()) return to;
   Object patch;
   for (const auto& [key, member] : from.as_object())
@@ -198,7 +199,7 @@ Value merge_diff(const Value& from, const Value& to) {
   for (const auto& [key, member] : to.as_object()) {
     const Value& before = from[key];
     if (!from.contains(key)) patch.emplace(key, member);
-    else if (before != member) patch.emplace(key, merge_diff(before, member));
+    else if (!same_json(before, member)) patch.emplace(key, merge_diff(before, member));
   }
   return Value(std::move(patch));
 }

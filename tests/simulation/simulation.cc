@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "base/files.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "value/json.h"
 #include "value/yaml.h"
@@ -109,7 +110,7 @@ bool is_true(const Value& object, std::string_view condition) {
 
 int last_seed() {
   const char* wanted = std::getenv("MASU_SIMULATION_SEEDS");
-  return wanted != nullptr ? std::max(1, std::atoi(wanted)) : 10;
+  return wanted != nullptr ? std::max(1, std::atoi(wanted)) : 2;
 }
 
 Simulation::Simulation(Options options) : random_(options.seed), script_(std::move(options.script)) {
@@ -156,7 +157,7 @@ void Simulation::start_controllers() {
   tuning_ = std::make_unique<tuning::TuningControllers>(*working_, clock_, metrics_);
   training_ = std::make_unique<training::TrainingControllers>(*working_, clock_, training::TrainingControllers::Options{});
   for (controller::Performer* performer : {&tuning_->performer(), &training_->performer()})
-    performer->intercept([this](const controller::Action&) { return before_action(); });
+    performer->intercept([this](const controller::Action& action) { return before_action(action); });
   for (kube::InformerBase* informer : informers())
     while (!informer->synced()) informer->pump();
 }
@@ -173,7 +174,8 @@ std::vector<controller::Controller*> Simulation::controllers() {
   return all;
 }
 
-Status Simulation::before_action() {
+Status Simulation::before_action(const controller::Action& action) {
+  log::debug("simulated action", {{"life", lives_}, {"action", controller::describe(action)}});
   died_ = died_ || chance(faults_.crash) || (faults_.crash_after_each_action && actions_ > 0);
   if (died_) return Error{Code::cancelled, "simulated: the process died here"};
   ++actions_;

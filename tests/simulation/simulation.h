@@ -98,7 +98,7 @@ class Simulation {
   void start_plane();
   std::vector<kube::InformerBase*> informers();
   std::vector<controller::Controller*> controllers();
-  Status before_action();
+  Status before_action(const controller::Action& action);
   bool step_controller(controller::Controller& controller);
   bool step_node();
   bool chance(double probability) { return probability > 0 && std::uniform_real_distribution<>(0, 1)(random_) < probability; }
@@ -127,7 +127,7 @@ class Simulation {
 std::vector<Value> objects(std::string_view yaml);
 /// Whether a condition of the object's status is True.
 bool is_true(const Value& object, std::string_view condition);
-/// The last seed of the seeded tests: 10, or what MASU_SIMULATION_SEEDS says.
+/// The last seed of the seeded tests: 2 (a minute in a debug build), or what MASU_SIMULATION_SEEDS says.
 int last_seed();
 
 }  // namespace masu::simulation

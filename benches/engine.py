@@ -136,14 +136,17 @@ class Cluster:
         began_of, ended_of, over = {}, {}, threading.Event()
 
         def look():
-            for at, pod in self.watch("/api/v1/namespaces/bench/pods?labelSelector=masu.dev%2Fjob%3D" + name, 600):
-                if over.is_set():
-                    return
-                for status in pod.get("status", {}).get("containerStatuses", []):
-                    if status["name"] == "training" and ("running" in status["state"] or "terminated" in status["state"]):
-                        began_of.setdefault(pod["metadata"]["name"], at)
-                    if status["name"] == "training" and "terminated" in status["state"]:
-                        ended_of.setdefault(pod["metadata"]["name"], at)
+            try:
+                for at, pod in self.watch("/api/v1/namespaces/bench/pods?labelSelector=masu.dev%2Fjob%3D" + name, 600):
+                    if over.is_set():
+                        return
+                    for status in pod.get("status", {}).get("containerStatuses", []):
+                        if status["name"] == "training" and ("running" in status["state"] or "terminated" in status["state"]):
+                            began_of.setdefault(pod["metadata"]["name"], at)
+                        if status["name"] == "training" and "terminated" in status["state"]:
+                            ended_of.setdefault(pod["metadata"]["name"], at)
+            except OSError:
+                return  # nothing happens any more: the job is over, or the wait for it says so
 
         watcher = threading.Thread(target=look, daemon=True)
         watcher.start()

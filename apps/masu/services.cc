@@ -101,6 +101,7 @@ Status Services::start(const Places& places, Deadline deadline) {
   training.site.environment = training::passed_environment(current_environment());
   training.operators = parts.options.operators;
   training.archive = parts.archive.get();
+  training.ledger = parts.ledger.get();
   training.split_streams = parts.options.own_nodes;
   parts.training = std::make_unique<training::TrainingControllers>(parts.client, parts.clock, std::move(training));
   if (parts.options.tuning) parts.tuning = std::make_unique<tuning::TuningControllers>(parts.client, parts.clock, *parts.metrics);

@@ -157,6 +157,14 @@ Status LogArchiver::close_job(const kube::Key& job, const std::string& uid, Dead
   return {};
 }
 
+Status LogArchiver::begin_job(const kube::Key& job, const std::string& uid, Deadline deadline) {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (!begun_.insert(uid).second) return {};
+  }
+  return archive_.forget_job(job, deadline);
+}
+
 Status LogArchiver::say(const kube::Key& job, const std::string& uid, const std::vector<std::string>& messages, Instant now, Deadline deadline) {
   std::vector<ledger::LogLine> lines;
   {

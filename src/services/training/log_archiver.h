@@ -40,6 +40,8 @@ class LogArchiver final : public controller::Reconciler {
   /// The newest messages of a pod, oldest first; what was said before this process began is not among them.
   std::vector<std::string> last_lines(const kinds::Pod& pod);
 
+  /// A new job: what an earlier one of its name left is removed, once in a process.
+  Status begin_job(const kube::Key& job, const std::string& uid, Deadline deadline);
   /// Lines of task `service`: what masu itself has to say about the job. Each line once in a process.
   Status say(const kube::Key& job, const std::string& uid, const std::vector<std::string>& messages, Instant now, Deadline deadline);
   /// The job has ended (once in a process is enough).
@@ -61,7 +63,7 @@ class LogArchiver final : public controller::Reconciler {
   std::map<std::string, int> silent_rounds_;                 // by pod uid
   std::set<std::string> finished_;                           // "uid/container"
   std::map<std::string, std::deque<std::string>> newest_;    // by pod uid
-  std::set<std::string> closed_;                             // uids of jobs
+  std::set<std::string> begun_, closed_;                     // uids of jobs
   std::map<std::string, std::set<std::string>> said_;        // by job uid
 };
 

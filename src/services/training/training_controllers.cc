@@ -71,6 +71,8 @@ class TrainingJobController final : public controller::Reconciler {
       if (logs_ != nullptr && caches_.jobs.synced()) TRY_OK(logs_->forget_job(key, deadline).context("removing the logs of a deleted job"));
       return controller::Outcome{};
     }
+    // A new job of an old name begins with an empty log.
+    if (logs_ != nullptr && job->status.state == State::unspecified) TRY_OK(logs_->begin_job(key, job->meta.uid, deadline).context("removing the logs of an earlier job of this name"));
     const World world = observe(*job);
     const Decision decision = decide(world);
     // Before the status: an end can be read only when the last line of the log can (JOB-2).
@@ -92,7 +94,7 @@ class TrainingJobController final : public controller::Reconciler {
       if (owner && owner->uid == job.meta.uid) world.child = *child;
     }
     if (world.child && world.child->resource.kind == "Experiment") {
-      for (const auto& trial : caches_.trials.controlled_by(world.child->meta.uid)) world.trials.push_back(*trial);
+      for (const auto& trial : caches_.trials.controlled_by(world.child->meta.uid)) world.trials.push_back(with_step(job, *trial));
     }
     for (const auto& pod : caches_.pods.list(name_space)) {
       if (pod->meta.label(job_label) == job.meta.name) world.pods.push_back(*pod);
@@ -104,6 +106,21 @@ class TrainingJobController final : public controller::Reconciler {
     if (!previous.empty()) world.previous = find_job(name_space, previous);
     if (logs_ != nullptr) observe_logs(world);
     return world;
+  }
+
+  /// Katib's observation has no step; the ledger's reports do (HPT-15: the highest one counts).
+  TrialView with_step(const TrainingJob& job, TrialView trial) const {
+    if (options_.ledger == nullptr || !trial.objective || job.status.metric.empty()) return trial;
+    for (const TrialOutput& known : job.status.trials) {
+      if (known.id == trial.id(job.meta.name) && is_final(known.state) && known.step != 0) {
+        trial.step = known.step;
+        return trial;
+      }
+    }
+    const auto reports = options_.ledger->metrics(trial.meta.key(), job.status.metric);
+    if (!reports.ok()) return trial;
+    for (const ledger::Metric& report : *reports) trial.step = std::max(trial.step, report.step.value_or(0));
+    return trial;
   }
 
   /// An earlier job by the name its user gave it.

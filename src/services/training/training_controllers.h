@@ -29,6 +29,7 @@ class TrainingControllers {
     /// Defaults: images, hub and ledger URLs, environment. Machines, catalogue, nodes and accounts come from the cluster.
     Site site;
     ledger::LogArchive* archive = nullptr;  // outlives the controllers; without one the logs of pods are not kept
+    ledger::Ledger* ledger = nullptr;       // outlives the controllers; knows the steps of trials' metrics
     bool split_streams = false;             // nodes tell standard output and error apart (masu's own)
     bool operators = true;                  // run TFJobs and PyTorchJobs (there is no training-operator)
   };

@@ -9,34 +9,36 @@ SEVERAL = ["--scale-tier", "custom", "--master-machine-type", "n1-standard-4", "
 
 
 class Distributed(TrainingCase):
-    def logs(self, kind):
-        """What each replica said, by the type and number that its labels give."""
+    def shown(self, job, variable):
+        """The variable in each replica, by type and number; once all have said it. (Replicas that run when the first one
+        ends are ended.)"""
         out = {}
-        for pod in self.get("pods", "-l", "training.kubeflow.org/job-name=" + kind)["items"]:
+        for pod in self.get("pods", "-l", "training.kubeflow.org/job-name=" + job)["items"]:
             labels = pod["metadata"]["labels"]
-            out[labels["training.kubeflow.org/replica-type"], int(labels["training.kubeflow.org/replica-index"])] = self.kubectl("logs", pod["metadata"]["name"])
-        return out
-
-    def environment(self, log, name):
-        return json.loads(next(line for line in log.splitlines() if line.startswith(name + " ")).split(" ", 1)[1])
+            log = self.engine.run("kubectl", "logs", pod["metadata"]["name"], "-n", self.namespace, check=False).stdout
+            for line in log.splitlines():
+                if line.startswith(variable + " "):
+                    out[labels["training.kubeflow.org/replica-type"], int(labels["training.kubeflow.org/replica-index"])] = json.loads(line.split(" ", 1)[1])
+        return out if len(out) == 3 else None
 
     def test_tensorflow(self):
-        self.submit("several", "--labels", "framework=tensorflow", *SEVERAL, "--", "--show", "TF_CONFIG")
-        self.ends_as("several", "SUCCEEDED")
-        self.assertEqual(self.get("tfjob", "several")["status"]["conditions"][-1]["type"], "Succeeded")
-        logs = self.logs("several")
-        self.assertEqual(sorted(logs), [("chief", 0), ("worker", 0), ("worker", 1)])
-        for (kind, index), log in logs.items():
-            config = self.environment(log, "TF_CONFIG")
+        self.submit("several", "--labels", "framework=tensorflow", *SEVERAL, "--", "--show", "TF_CONFIG", "--mode", "wait")
+        shown = self.eventually(lambda: self.shown("several", "TF_CONFIG"), "all replicas run")
+        self.assertEqual(sorted(shown), [("chief", 0), ("worker", 0), ("worker", 1)])
+        for (kind, index), config in shown.items():
             self.assertEqual((config["task"]["type"], config["task"]["index"]), (kind, index))
             self.assertEqual({k: len(v) for k, v in config["cluster"].items()}, {"chief": 1, "worker": 2})
+        self.go("several")
+        self.ends_as("several", "SUCCEEDED")
+        self.assertEqual(self.get("tfjob", "several")["status"]["conditions"][-1]["type"], "Succeeded")
 
     def test_pytorch(self):
-        self.submit("torch", "--labels", "framework=pytorch", *SEVERAL, "--", "--show", "RANK")
+        self.submit("torch", "--labels", "framework=pytorch", *SEVERAL, "--", "--show", "RANK", "--mode", "wait")
+        shown = self.eventually(lambda: self.shown("torch", "RANK"), "all replicas run")
+        self.assertEqual(sorted(shown.values()), [0, 1, 2])
+        self.go("torch")
         self.ends_as("torch", "SUCCEEDED")
         self.assertEqual(self.get("pytorchjob", "torch")["status"]["conditions"][-1]["type"], "Succeeded")
-        ranks = sorted(self.environment(log, "RANK") for log in self.logs("torch").values())
-        self.assertEqual(ranks, [0, 1, 2])
 
     def test_tuning_of_tfjobs(self):
         config = """

@@ -62,10 +62,7 @@ class Machine(TrainingCase):
         return self.read(started)
 
     def let_go(self, mark):
-        go = os.path.join(self.own.folder, "go")
-        with open(go, "w") as out:
-            out.write("go")
-        self.own.run("masu", "storage", "cp", go, f"gs://{self.bucket}/survivor/go")
+        self.go("survivor")
         self.ends_as("survivor", "SUCCEEDED")
         self.assertEqual(self.read(f"gs://{self.bucket}/survivor/model.txt"), mark, "it was the same process from beginning to end")
         self.assertEqual(len(self.get("pods", "-l", "masu.dev/job=survivor")["items"]), 1)

@@ -42,3 +42,10 @@ class TrainingCase(Case):
 
     def read(self, url):
         return self.engine.run("masu", "storage", "cat", url).stdout
+
+    def go(self, job):
+        """Lets a trainer of the mode `wait` end."""
+        path = os.path.join(self.engine.folder, "go")
+        with open(path, "w") as out:
+            out.write("go")
+        self.engine.run("masu", "storage", "cp", path, f"gs://{self.bucket}/{job}/go")

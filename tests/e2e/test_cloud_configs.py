@@ -20,6 +20,8 @@ class CloudConfigs(Case):
         self.kubectl("ai-platform", "init")
 
     def tearDown(self):
+        # The objects of a bucket stay behind it, and are handed on to no other namespace.
+        self.engine.run("masu", "storage", "rm", "-r", "gs://demo-bucket/", check=False)
         self.engine.run("kubectl", "delete", "bucket", "demo-bucket", "-n", self.namespace, check=False)
         self.engine.kubectl("delete", "-f", os.path.join(EXAMPLES, "machines.yaml"), "--ignore-not-found")
         super().tearDown()

@@ -3,7 +3,7 @@
 BUILD ?= build/release
 JOBS ?= $(shell nproc)
 
-.PHONY: all build demo test test-all clean install
+.PHONY: all build demo test test-all sanitize clean install
 
 all: build
 
@@ -31,6 +31,14 @@ test-all:
 	@cmake --preset release -B $(BUILD) >/dev/null
 	@cmake --build $(BUILD) -j $(JOBS)
 	@cd $(BUILD) && ctest --output-on-failure -j $(JOBS)
+
+# The rooms that read bytes from outside, under Clang with the address and undefined-behaviour sanitizers.
+SANITIZED ?= base value crypto sqlite net objectstore
+sanitize:
+	@tools/prepare build clang
+	@cmake --preset asan -B build/asan -DCMAKE_CXX_COMPILER=clang++-16 -DMASU_FUZZ=ON "-DMASU_ROOMS=$$(echo $(SANITIZED) | tr ' ' ';')" >/dev/null
+	@cmake --build build/asan -j $(JOBS)
+	@cd build/asan && ctest --output-on-failure -j $(JOBS)
 
 install: build
 	@cmake --install $(BUILD)

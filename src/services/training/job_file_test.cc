@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <random>
+
 #include "base/files.h"
 
 namespace masu::training {
@@ -163,6 +165,37 @@ TEST(JobFile, SurvivesOddShapes) {
                            "trainingInput: {hyperparameters: {params: [{parameterName: a, type: INTEGER, minValue: '5', maxValue: \"5\"}]}}\n",
                            "trainingInput: {hyperparameters: {params: [{parameterName: a, type: DOUBLE, minValue: 3e-4, maxValue: 1e-2}]}}\n"}) {
     EXPECT_EQ(read(text).error, "") << text;
+  }
+}
+
+/// Whatever stands in the file is read or refused; it is never our own fault and never a crash.
+TEST(JobFile, BrokenFilesAreRefusedNotCrashedOn) {
+  std::minstd_rand random(7);
+  const std::string pieces[] = {":", "- ", "\n", "  ", "[", "]", "{", "}", "\"", "null", "-1", "1e999", "&a ", "*a", "\t", "trainingInput", "hyperparameters:", "params", "\xff", "<<: "};
+  for (const char* name : {"train-v100.yaml", "tune-bayesian.yaml", "tune-random-image.yaml"}) {
+    const std::string whole = shared(name);
+    for (int round = 0; round < 400; ++round) {
+      std::string text = whole;
+      for (int change = 0; change < 1 + round % 4; ++change) {
+        const std::size_t at = random() % text.size();
+        if (random() % 2 == 0) text.erase(at, random() % 20);
+        else text.insert(at, pieces[random() % std::size(pieces)]);
+        if (text.empty()) text = "x";
+      }
+      const auto file = read_job_file("config.yaml", text, Dialect::lenient);
+      if (!file.ok()) {
+        EXPECT_NE(file.error().code, Code::internal) << text;
+        continue;
+      }
+      Findings findings;
+      SubmitFlags flags;
+      flags.job = "j";
+      const auto checked = check_job(merge_flags(file->job, flags), findings);
+      if (!checked.ok()) {
+        EXPECT_EQ(checked.error().code, Code::invalid) << text;
+        for (const Cause& cause : checked.error().causes) EXPECT_NE(point_out(*file, cause.field, cause.message), "");
+      }
+    }
   }
 }
 

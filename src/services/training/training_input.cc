@@ -88,12 +88,13 @@ ReplicaConfig decode_config(const Value& raw, const std::string& path, Findings&
     if (type == "ACCELERATOR_TYPE_UNSPECIFIED") type.clear();
     const std::int64_t count = accelerator["count"].as_integer();
     if (count < 0) findings.wrong(cat(where, ".count"), cat("must not be negative, is ", count));
+    if (count > 1024) findings.wrong(cat(where, ".count"), cat("at most 1024 accelerators a replica are allowed, is ", count));
     if (!type.empty() && count == 0)
       findings.wrong(cat(where, ".count"), cat("is missing: how many ", type, " does each replica get?"), "FieldValueRequired");
     if (type.empty() && count > 0)
       findings.wrong(cat(where, ".type"), cat("is missing: which accelerator? One of ", join(words(std::span(accelerators).subspan(1)), ", ")),
                      "FieldValueRequired");
-    if (!type.empty() && count > 0) config.accelerator = Accelerator{type, count};
+    if (!type.empty() && count > 0 && count <= 1024) config.accelerator = Accelerator{type, count};
   }
   return config;
 }

@@ -145,6 +145,18 @@ Outcome<net::Answer> ApiServer::serve_path(Call& call) {
   return page_not_found();
 }
 
+namespace {
+
+/// What a real cluster serves and this engine does not is told in words; kubectl shows them.
+Failure unknown_subresource(const Route& route) {
+  const bool streams = route.group.empty() && route.plural == "pods" && (route.subresource == "exec" || route.subresource == "attach" || route.subresource == "portforward");
+  if (!streams) return unknown_resource();
+  return Failure(501, "NotImplemented", cat("pods/", route.subresource, " is not served by masu's own engine: kubectl exec, attach, cp and port-forward need a cluster. "
+                                            "\"kubectl logs\" shows what a container says (docs/engine.md)"));
+}
+
+}  // namespace
+
 Outcome<net::Answer> ApiServer::serve_resource(Call& call) {
   const Route& route = call.route;
   call.type = call.catalog->find(route.group, route.version, route.plural);
@@ -157,7 +169,7 @@ Outcome<net::Answer> ApiServer::serve_resource(Call& call) {
 
   if (!route.subresource.empty()) {
     const builtin::Subresource* part = kind.subresource(route.subresource);
-    if (part == nullptr) return unknown_resource();
+    if (part == nullptr) return unknown_subresource(route);
     if (!allowed_verb(part->verbs, route.verb)) return method_not_allowed();
     return parts_->subresources.serve(call);
   }

@@ -347,6 +347,16 @@ TEST(Subresources, LogsGoToTheNodeOfThePod) {
   EXPECT_EQ(relay->request.query.get("follow"), "true");
 }
 
+TEST(Subresources, StreamsThatAreNotServedAreToldInWords) {
+  Cluster cluster;
+  cluster.post(pods, R"({"metadata":{"name":"p"},"spec":{"containers":[{"name":"c","image":"i"}]}})");
+  const Said said = cluster.get(pods + "/p/exec?command=sh");
+  EXPECT_EQ(said.status, 501);
+  EXPECT_EQ(said.message(), "pods/exec is not served by masu's own engine: kubectl exec, attach, cp and port-forward need a cluster. "
+                            "\"kubectl logs\" shows what a container says (docs/engine.md)");
+  EXPECT_EQ(cluster.get("/api/v1").text.find("pods/exec"), std::string::npos) << "not offered either";
+}
+
 TEST(Tables, RowsWithCellsAndMetadata) {
   Cluster cluster;
   cluster.post(maps, map("a", R"(,"data":{"k":"v"})"));

@@ -26,28 +26,12 @@ void set_pod_scheduled(Value& pod, Instant now) {
   conditions.push_back(std::move(condition));
 }
 
-/// What a kubelet calls the streams of exec and attach.
-net::Query kubelet_query(const net::Query& query) {
-  net::Query out;
-  for (const auto& [name, value] : query.fields()) {
-    if (name == "stdin") out.add("input", value);
-    else if (name == "stdout") out.add("output", value);
-    else if (name == "stderr") out.add("error", value);
-    else if (name != "container") out.add(name, value);
-  }
-  return out;
-}
-
 }  // namespace
 
-Outcome<std::string> chosen_container(const Value& pod, std::string_view named, bool default_allowed) {
+Outcome<std::string> chosen_container(const Value& pod, std::string_view named) {
   const std::string pod_name(pod.at("metadata", "name").as_string());
   const std::vector<std::string> main = container_names(pod, {"containers"});
   if (named.empty()) {
-    if (default_allowed) {
-      const std::string_view chosen = pod["metadata"]["annotations"]["kubectl.kubernetes.io/default-container"].as_string();
-      if (!chosen.empty()) return std::string(chosen);
-    }
     if (main.size() == 1) return main[0];
     std::string text = cat("a container name must be specified for pod ", pod_name, ", choose one of: [", join(main, " "), "]");
     if (const auto first = container_names(pod, {"initContainers"}); !first.empty()) text += cat(" or one of the init containers: [", join(first, " "), "]");
@@ -75,7 +59,7 @@ Outcome<net::Answer> Subresources::serve(Call& call) const {
   if (part == "eviction") return evict(call);
   if (part == "token") return token(call);
   if (part == "finalize") return finalize(call);
-  if (part == "log" || part == "exec" || part == "attach" || part == "portforward") return relay(call);
+  if (part == "log") return log(call);
   return unknown_resource();
 }
 
@@ -167,19 +151,11 @@ Outcome<net::Answer> Subresources::finalize(Call& call) const {
   return writing_.answer(call, 200, written.object);
 }
 
-Outcome<net::Answer> Subresources::relay(Call& call) const {
+Outcome<net::Answer> Subresources::log(Call& call) const {
   TRY(const Value pod, present(call));
-  const std::string& part = call.route.subresource;
-  const bool log = part == "log";
   const std::string node(pod.at("spec", "nodeName").as_string());
-  std::string container;
-  if (part != "portforward") {
-    TRY(container, chosen_container(pod, call.request.query.get("container"), !log));
-  }
-  if (node.empty()) {
-    if (log) return net::Answer(net::Reply{.status = 204});  // nothing has been said yet
-    return bad_request(cat("pod ", call.route.name, " does not have a host assigned"));
-  }
+  TRY(const std::string container, chosen_container(pod, call.request.query.get("container")));
+  if (node.empty()) return net::Answer(net::Reply{.status = 204});  // nothing has been said yet
   const RecordPtr record = store_.get({"/nodes", "", node});
   if (!record) return Failure(500, "InternalError", cat("Internal error occurred: node ", quote(node), " of pod ", call.route.name, " not found"));
   const auto agent = parse_json(record->bytes);
@@ -189,11 +165,7 @@ Outcome<net::Answer> Subresources::relay(Call& call) const {
   net::Relay relay{.address = address, .request = call.request};
   relay.request.peer = {};
   relay.request.headers.remove("Authorization");
-  const std::string place = cat(call.route.ns, "/", call.route.name);
-  relay.request.path = log                        ? cat("/containerLogs/", place, "/", container)
-                       : part == "portforward" ? cat("/portForward/", place)
-                                                  : cat("/", part, "/", place, "/", container);
-  relay.request.query = log ? call.request.query : kubelet_query(call.request.query);
+  relay.request.path = cat("/containerLogs/", call.route.ns, "/", call.route.name, "/", container);
   return net::Answer(std::move(relay));
 }
 

@@ -27,7 +27,7 @@ class Subresources {
   Outcome<net::Answer> evict(Call& call) const;
   Outcome<net::Answer> token(Call& call) const;
   Outcome<net::Answer> finalize(Call& call) const;
-  Outcome<net::Answer> relay(Call& call) const;
+  Outcome<net::Answer> log(Call& call) const;
   Outcome<Value> present(const Call& call) const;
 
   const Store& store_;
@@ -37,6 +37,6 @@ class Subresources {
 };
 
 /// The container that a request for a pod's logs or a shell means: the one named, or the only one. 400 otherwise.
-Outcome<std::string> chosen_container(const Value& pod, std::string_view named, bool default_allowed);
+Outcome<std::string> chosen_container(const Value& pod, std::string_view named);
 
 }  // namespace masu::apiserver

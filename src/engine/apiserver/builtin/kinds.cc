@@ -57,15 +57,6 @@ std::vector<Kind> core() {
   Kind pod = in_all(answers_object(
       with_generation(with_status(stored("Pod", "pods", "A group of containers that share volumes and run on one node.", {"po"})))));
   pod = with_sub(pod, "log", {}, {"get"});
-  for (const char* name : {"exec", "attach", "portforward"})
-    pod = with_sub(pod, name,
-                   {"", "v1",
-                    cat("Pod",
-                        std::string_view(name) == "exec"     ? "Exec"
-                        : std::string_view(name) == "attach" ? "Attach"
-                                                             : "PortForward",
-                        "Options")},
-                   {"create", "get"});
   pod = with_sub(pod, "binding", {"", "v1", "Binding"}, {"create"});
   pod = with_sub(pod, "eviction", {"policy", "v1", "Eviction"}, {"create"});
 

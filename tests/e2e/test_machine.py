@@ -24,6 +24,15 @@ def children_of(pid):
     return out
 
 
+def runs(pid):
+    """Whether a process is there and is more than the record of its exit code (nobody may be there to take that)."""
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
 class Machine(TrainingCase):
     def setUp(self):
         if os.environ.get("MASU_E2E_KUBECONFIG"):
@@ -99,7 +108,7 @@ class Machine(TrainingCase):
         self.eventually(lambda: self.own.run("masu", "status", "--data", self.own.data, check=False).returncode != 0, "masu is gone")
         self.own.up()
         self.assertNotEqual(self.instance()["pid"], dead)
-        self.eventually(lambda: not os.path.exists(f"/proc/{agent}"), "the old node agent makes room for the new one", 20)
+        self.eventually(lambda: not runs(agent), "the old node agent makes room for the new one", 20)
         self.let_go(mark)
 
     def test_a_job_outlives_the_death_of_the_node_agent(self):

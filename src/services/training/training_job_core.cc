@@ -135,6 +135,7 @@ class Round {
       create_children();
       return wait_in_queue();
     }
+    if (trials_lag()) return look_again(100ms);
     switch (world_.child->phase) {
       case ChildView::Phase::complete: return complete();
       case ChildView::Phase::failed: return fail_with_child();
@@ -143,6 +144,15 @@ class Round {
     advance();
     check_times();
     check_failed_trials();
+  }
+
+  /// The Experiment has ended, but our cache does not have the end of all its trials yet: judging now would miss the metric
+  /// of the last one. Trials that somebody has deleted never come, so the wait is short.
+  bool trials_lag() const {
+    const ChildView& child = *world_.child;
+    if (child.phase == ChildView::Phase::active || (child.ended && world_.now > *child.ended + 10s)) return false;
+    const auto seen = std::count_if(world_.trials.begin(), world_.trials.end(), [](const TrialView& trial) { return is_final(trial.state); });
+    return seen < child.trials_ended;
   }
 
   void create_children() {
@@ -484,9 +494,12 @@ ChildView ChildView::decode(const kube::Resource& resource, const Value& object)
     if (!condition.is_true()) continue;
     if (condition.type == "Complete" || condition.type == "Succeeded") child.phase = Phase::complete;
     if (condition.type == "Failed") child.phase = Phase::failed;
+    if (child.phase != Phase::active && !child.ended) child.ended = condition.last_transition;
     child.reason = condition.reason;
     child.message = condition.message;
   }
+  for (const char* count : {"trialsSucceeded", "trialsFailed", "trialsKilled", "trialsEarlyStopped", "trialMetricsUnavailable"})
+    child.trials_ended += object.at("status", count).as_integer();
   if (object.at("spec", "maxFailedTrialCount").is_integer()) child.max_failed = object.at("spec", "maxFailedTrialCount").as_integer();
   return child;
 }

@@ -26,6 +26,8 @@ struct ChildView {
   enum class Phase { active, complete, failed } phase = Phase::active;
   std::string reason, message;               // of its last condition
   std::optional<std::int64_t> max_failed;    // Experiment: spec.maxFailedTrialCount
+  std::int64_t trials_ended = 0;             // Experiment: trials that its status counts as over
+  std::optional<Instant> ended;              // when the condition of its end was set
   static ChildView decode(const kube::Resource& resource, const Value& object);
 };
 

@@ -201,6 +201,22 @@ TEST(TrainingJob, ASearchWithoutAnyMetricFailsAndNamesTheTag) {
   EXPECT_THAT(sim.world.job.status.error_message, HasSubstr("no trial reported the metric \"accuracy\""));
 }
 
+TEST(TrainingJob, AnEndedSearchIsJudgedWhenItsLastTrialIsInTheCache) {
+  Sim sim(tuned_yaml);
+  sim.step();
+  sim.trial("tuned-1", State::running);
+  sim.child(kube::resources::experiments, ChildView::Phase::complete);
+  sim.world.child->trials_ended = 1;
+  sim.world.child->ended = sim.world.now;
+  sim.step();
+  EXPECT_FALSE(sim.state() == State::failed) << "the metric is on its way";
+  EXPECT_EQ(sim.decision.look_again, Duration(100ms));
+  sim.world.trials[0].state = State::succeeded;
+  sim.world.trials[0].objective = 0.9;
+  sim.step();
+  EXPECT_EQ(sim.state(), State::succeeded);
+}
+
 TEST(TrainingJob, AHopelessSearchIsGivenUp) {
   Sim sim(tuned_yaml);
   sim.step();

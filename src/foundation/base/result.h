@@ -12,8 +12,8 @@
 
 namespace masu {
 
-/// What went wrong, as far as a caller may want to act differently. `base/error_table.h` has the one translation of
-/// each into HTTP, Kubernetes and Google REST.
+/// What went wrong, as far as a caller may want to act differently. Each server room translates codes into its own wire:
+/// `apiserver/failure.cc` (Kubernetes), `ledger/api.cc` (its own), the hub (Google REST).
 enum class Code {
   malformed,        // cannot be read at all
   invalid,          // read, but wrong
